@@ -1,0 +1,157 @@
+import type { InferenceError } from "../errors.ts";
+import type { InferenceRequest, InferenceResponse, RequestContext } from "../inference.ts";
+import type { ModelDescription } from "./model.ts";
+
+/** Why a batch was closed: full, its delay or a deadline passed, the shape or input set of the next request differs, or nothing else waited. */
+export type BatchReason = "full" | "preferred" | "timeout" | "deadline" | "shape" | "idle" | "drain" | "retry";
+
+/**
+ * The story of one request, complete when `onEnd` gets it. One object a request, reused by nobody; observers copy what they keep.
+ * Times are `performance.now()` milliseconds, 0 where the request never got that far. A request that was split tells the times of its
+ * slowest part.
+ */
+export interface RequestRecord {
+  readonly request: InferenceRequest;
+  readonly context: RequestContext;
+  /** Rows of the request: its first dimension where the model batches, else 1. */
+  readonly rows: number;
+  /** Entered the model's queue. */
+  readonly queuedMs: number;
+  /** Taken into a batch: the end of stage `queue`. */
+  readonly takenMs: number;
+  /** Duration of writing inputs and handing over: stage `compute_input`. */
+  readonly computeInputMs: number;
+  /** Duration of the run itself, measured in the runtime process: stage `compute_infer`. */
+  readonly computeInferMs: number;
+  /** Duration of reading outputs and splitting: stage `compute_output`. */
+  readonly computeOutputMs: number;
+  /** When the reply was given. */
+  readonly endedMs: number;
+  /** Undefined: it succeeded. */
+  readonly error: InferenceError | undefined;
+  /** For the observers' own use, e.g. a span. Undefined until one sets it. */
+  attachment: unknown;
+}
+
+/** One execution of a model. */
+export interface BatchRecord {
+  /** Rows of the requests in it, without padding. */
+  readonly rows: number;
+  /** Rows added to reach a batch bucket. */
+  readonly padding: number;
+  readonly reason: BatchReason;
+  readonly takenMs: number;
+  readonly computeInputMs: number;
+  readonly computeInferMs: number;
+  readonly computeOutputMs: number;
+  readonly endedMs: number;
+  /** Undefined: the run succeeded. */
+  readonly error: InferenceError | undefined;
+  /** The requests whose rows were in it. */
+  readonly requests: readonly RequestRecord[];
+}
+
+/** The state of a model version, in KServe's words of RepositoryIndex plus FAILED as UNAVAILABLE with a reason. */
+export type ModelState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
+
+/**
+ * What the monitor hears. Never awaited; an exception stops at {@link ObserverList}. Views in a request (tensor data) are valid only
+ * during `onAdmitted`, those in a response only during `onResponse`: samples are copied there.
+ */
+export interface Observer {
+  /** The request passed validation and enters the queue. */
+  onAdmitted?(model: ModelDescription, record: RequestRecord): void;
+  /** One answer, before it is handed to the reply. */
+  onResponse?(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void;
+  /** The request has ended, well or not; called exactly once for every request that named a known model version. */
+  onEnd?(model: ModelDescription, record: RequestRecord): void;
+  /** An execution has ended. */
+  onBatch?(model: ModelDescription, record: BatchRecord): void;
+  /** A model version changed its state. `loadMs` on READY and on a failed load. */
+  onModelState?(name: string, version: string, state: ModelState, detail: { reason: string; loadMs?: number }): void;
+  /** The version's series end: it was unloaded. */
+  onModelRemoved?(name: string, version: string): void;
+  /** A runtime process was started, or ended for this reason. */
+  onRuntimeProcess?(event: "started" | "crash" | "timeout" | "memory" | "stopped", pid: number): void;
+}
+
+/** Several observers as one; an observer's exception is swallowed after `report` heard of it. */
+export class ObserverList implements Required<Observer> {
+  readonly #observers: readonly Observer[];
+  readonly #report: (error: unknown) => void;
+
+  constructor(observers: readonly Observer[], report: (error: unknown) => void) {
+    this.#observers = observers;
+    this.#report = report;
+  }
+
+  onAdmitted(model: ModelDescription, record: RequestRecord): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onAdmitted?.(model, record);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onResponse(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onResponse?.(model, record, response);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onEnd(model: ModelDescription, record: RequestRecord): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onEnd?.(model, record);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onBatch(model: ModelDescription, record: BatchRecord): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onBatch?.(model, record);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onModelState(name: string, version: string, state: ModelState, detail: { reason: string; loadMs?: number }): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onModelState?.(name, version, state, detail);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onModelRemoved(name: string, version: string): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onModelRemoved?.(name, version);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onRuntimeProcess(event: "started" | "crash" | "timeout" | "memory" | "stopped", pid: number): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onRuntimeProcess?.(event, pid);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+}
