@@ -25,7 +25,9 @@ export type OptionGroup =
   | "Queues and memory"
   | "Connections"
   | "Shutdown"
-  | "Telemetry";
+  | "Telemetry"
+  | "Request"
+  | "Input and output";
 
 interface StringOption extends OptionBase {
   readonly kind: "string";
@@ -502,7 +504,8 @@ export const serveOptions = {
   },
 } as const satisfies Record<string, Option>;
 
-type ValueOf<O extends Option> =
+/** The type of an option's value, from its entry in a table. */
+export type ValueOf<O extends Option> =
   O extends ChoiceOption<infer T>
     ? T
     : O extends BooleanOption

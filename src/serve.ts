@@ -1,4 +1,5 @@
 import type { ServeConfig } from "./config.ts";
+import type { ModelDescription } from "./runtime/model.ts";
 
 /** A server that answers. */
 export interface RunningServer {
@@ -8,6 +9,8 @@ export interface RunningServer {
   readonly httpAddress: string;
   /** Resolves once every start-up model is ready or has failed; the list names the failed ones with their reason. */
   readonly started: Promise<readonly { readonly name: string; readonly version: string; readonly reason: string }[]>;
+  /** The model versions that are ready now, for the line that `sluice serve` prints; ordered by name, then version. */
+  models(): readonly ModelDescription[];
   /** Stops in the order of docs/architecture.md within the exit timeout; resolves to whether all calls ended by themselves. */
   stop(): Promise<boolean>;
 }
