@@ -11,6 +11,7 @@ converter would draw at random are fixed, so a second run with the same packages
 """
 
 import csv
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,4 +141,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # The converter lists the opset imports in the order of a set of strings, which Python draws at each start.
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     main()
