@@ -16,6 +16,8 @@ interface OptionBase {
   readonly group: OptionGroup;
   /** The unit of a number; stands in the name as well. */
   readonly unit?: string;
+  /** The default in words, where its value depends on the machine: help and README must read the same everywhere. */
+  readonly defaultText?: string;
 }
 
 export type OptionGroup =
@@ -189,6 +191,7 @@ export const serveOptions = {
   sharedRuntimeProcesses: {
     kind: "integer",
     default: Math.max(1, cores - 1),
+    defaultText: "cores - 1, at least 1",
     min: 1,
     max: 1024,
     unit: "processes",
@@ -293,12 +296,13 @@ export const serveOptions = {
   maxBufferedBytes: {
     kind: "integer",
     default: Math.floor(memoryAllowanceBytes() / 4),
+    defaultText: "a quarter of the memory allowance",
     min: mebibyte,
     max: Number.MAX_SAFE_INTEGER,
     unit: "bytes",
     group: "Queues and memory",
     description:
-      "Most bytes of requests and answers in the whole server (default: a quarter of the memory allowance); then streams pause and unary calls get UNAVAILABLE.",
+      "Most bytes of requests and answers in the whole server; then streams pause and unary calls get UNAVAILABLE.",
   },
   streamWindow: {
     kind: "integer",
