@@ -34,8 +34,12 @@ const generators: readonly Generator[] = [
 
 /** Runs a tool of the project's own `node_modules` in the root and returns its standard output. */
 function runTool(tool: string, args: readonly string[]): Buffer {
-  const result = spawnSync(join(root, "node_modules", ".bin", tool), args, { cwd: root, maxBuffer: maxToolOutputBytes });
-  if (result.error !== undefined) throw new Error(`${tool} did not run: ${result.error.message}`, { cause: result.error });
+  const result = spawnSync(join(root, "node_modules", ".bin", tool), args, {
+    cwd: root,
+    maxBuffer: maxToolOutputBytes,
+  });
+  if (result.error !== undefined)
+    throw new Error(`${tool} did not run: ${result.error.message}`, { cause: result.error });
   if (result.status !== 0) throw new Error(`${tool} ${args.join(" ")} failed:\n${result.stderr.toString("utf8")}`);
   return result.stdout;
 }
