@@ -1,0 +1,32 @@
+import { describeRange, environmentName, flagName, type Option, serveOptions } from "../config.ts";
+import { describeDefault, groups } from "./help.ts";
+
+/** Where README holds the table; everything between the two lines is generated. */
+export const optionsTableMarkers = { start: "<!-- options:start -->", end: "<!-- options:end -->" } as const;
+
+/** The options of `sluice serve` as Markdown tables, one a group; the same on every machine. Ends with a newline. */
+export function renderOptionsTable(): string {
+  const sections = [...groups(serveOptions)].map(([group, options]) =>
+    [
+      `#### ${group}`,
+      "",
+      "| Option | Default | Range | Meaning |",
+      "|---|---|---|---|",
+      ...options.map(([key, option]) => row(key, option)),
+    ].join("\n"),
+  );
+  return `${sections.join("\n\n")}\n`;
+}
+
+function row(key: string, option: Option): string {
+  const flag = option.kind === "boolean" && option.default ? `--no-${flagName(key)}` : `--${flagName(key)}`;
+  const isWords = option.defaultText !== undefined || option.default === "" || option.kind === "list";
+  const value = describeDefault(option);
+  const cells = [
+    `\`${flag}\`<br>\`${environmentName(key)}\``,
+    isWords ? value : `\`${value}\``,
+    describeRange(option),
+    option.description,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
