@@ -1,0 +1,91 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { loadFileDescriptorSetFromBuffer, type MethodDefinition, type PackageDefinition } from "@grpc/proto-loader";
+import { assert, InferenceError } from "../errors.ts";
+
+/** A service by method name, as grpc-js takes it for `addService` and for client constructors. */
+export type ServiceDefinition = Readonly<Record<string, MethodDefinition<object, object>>>;
+
+const descriptorPath = join("gen", "descriptors.binpb");
+const inferenceServiceName = "inference.GRPCInferenceService";
+
+let descriptorBytes: Buffer | undefined;
+let packageDefinition: PackageDefinition | undefined;
+
+/**
+ * The serialized FileDescriptorSet of everything under proto/, comments included: the source of the service definitions and what the
+ * reflection service answers from. Read once.
+ */
+export function descriptorSet(): Buffer {
+  descriptorBytes ??= readFileSync(findDescriptors(import.meta.dirname));
+  return descriptorBytes;
+}
+
+/** Walks up, because the folder is two levels above src/protocol and three above dist/src/protocol. */
+function findDescriptors(folder: string): string {
+  const path = join(folder, descriptorPath);
+  if (existsSync(path)) return path;
+  const parent = dirname(folder);
+  if (parent === folder) throw new InferenceError("internal", `${descriptorPath} is missing: run \`npm run generate\``);
+  return findDescriptors(parent);
+}
+
+/**
+ * The definition of a service in proto/, by its full name. Messages of its methods are plain objects with the field names of the
+ * .proto files, enums as names, 64-bit integers as decimal strings (numbers are accepted on the way in).
+ *
+ * The two inference methods are the exception: their messages are the received and the finished bytes, so that tensors are not copied
+ * twice and undecodable bytes can answer INVALID_ARGUMENT (see `parseInferRequest`, `encodeInferResponse`).
+ *
+ * @throws InferenceError "internal" when there is no such service.
+ */
+export function serviceDefinition(name: string): ServiceDefinition {
+  packageDefinition ??= loadFileDescriptorSetFromBuffer(descriptorSet(), {
+    keepCase: true,
+    longs: String,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
+  const found = packageDefinition[name];
+  assert(found !== undefined && !("format" in found), `no service '${name}' in ${descriptorPath}`);
+  const service: ServiceDefinition = found;
+  if (name !== inferenceServiceName) return service;
+  return { ...service, ...passThrough(service, "ModelInfer"), ...passThrough(service, "ModelStreamInfer") };
+}
+
+function passThrough(service: ServiceDefinition, method: string): ServiceDefinition {
+  const definition = service[method];
+  assert(definition !== undefined, `no method '${method}' in ${inferenceServiceName}`);
+  return {
+    [method]: {
+      ...definition,
+      requestSerialize: finishedBytes,
+      requestDeserialize: receivedBytes,
+      responseSerialize: finishedBytes,
+      responseDeserialize: receivedBytes,
+    },
+  };
+}
+
+const receivedBytes = (bytes: Buffer): Buffer => bytes;
+
+function finishedBytes(message: object): Buffer {
+  assert(Buffer.isBuffer(message), "a message of an inference method must be encoded before it is written");
+  return message;
+}
+
+/** The data plane, `inference.GRPCInferenceService`. */
+export function inferenceService(): ServiceDefinition {
+  return serviceDefinition(inferenceServiceName);
+}
+
+/** The standard health service, `grpc.health.v1.Health`. */
+export function healthService(): ServiceDefinition {
+  return serviceDefinition("grpc.health.v1.Health");
+}
+
+/** Server reflection; clients still ask for either version. */
+export function reflectionService(version: "v1" | "v1alpha"): ServiceDefinition {
+  return serviceDefinition(`grpc.reflection.${version}.ServerReflection`);
+}
