@@ -55,6 +55,8 @@ export interface RequestContext {
   readonly traceParent: string | undefined;
   /** The caller's `tracestate`, unchecked. */
   readonly traceState: string | undefined;
+  /** The RPC that it came by, `package.Service/Method`; absent when it came another way. Names the request's span. */
+  readonly rpcMethod?: string;
 }
 
 /**

@@ -54,6 +54,16 @@ export interface BatchRecord {
 /** The state of a model version, in KServe's words of RepositoryIndex plus FAILED as UNAVAILABLE with a reason. */
 export type ModelState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
 
+/** What is known beside a model version's state. */
+export interface ModelStateDetail {
+  /** Why; empty when there is nothing to say. */
+  readonly reason: string;
+  /** Milliseconds that a load took which has just succeeded or failed. */
+  readonly loadMs?: number;
+  /** What was loaded, so that its series are ready before its first request. */
+  readonly description?: ModelDescription;
+}
+
 /**
  * What the monitor hears. Never awaited; an exception stops at {@link ObserverList}. Views in a request (tensor data) are valid only
  * during `onAdmitted`, those in a response only during `onResponse`: samples are copied there.
@@ -67,8 +77,8 @@ export interface Observer {
   onEnd?(model: ModelDescription, record: RequestRecord): void;
   /** An execution has ended. */
   onBatch?(model: ModelDescription, record: BatchRecord): void;
-  /** A model version changed its state. `loadMs` on READY and on a failed load. */
-  onModelState?(name: string, version: string, state: ModelState, detail: { reason: string; loadMs?: number }): void;
+  /** A model version changed its state. `loadMs` on READY and on a failed load, `description` on READY. */
+  onModelState?(name: string, version: string, state: ModelState, detail: ModelStateDetail): void;
   /** The version's series end: it was unloaded. */
   onModelRemoved?(name: string, version: string): void;
   /** A runtime process was started, or ended for this reason. */
@@ -125,7 +135,7 @@ export class ObserverList implements Required<Observer> {
     }
   }
 
-  onModelState(name: string, version: string, state: ModelState, detail: { reason: string; loadMs?: number }): void {
+  onModelState(name: string, version: string, state: ModelState, detail: ModelStateDetail): void {
     for (const observer of this.#observers) {
       try {
         observer.onModelState?.(name, version, state, detail);
