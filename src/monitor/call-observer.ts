@@ -1,0 +1,84 @@
+import { instruments, maxMethods, otherValue, serverErrorStatuses, statusNames } from "./instruments.ts";
+import type { CounterSeries, HistogramSeries } from "./series.ts";
+import type { SeriesGroup, SeriesRegistry } from "./series-registry.ts";
+
+export type MessageDirection = "received" | "sent";
+
+/** What the gRPC skin tells of its calls. A method is `package.Service/Method`, with or without the leading slash of its path. */
+export interface CallObserver {
+  /** The headers of a call have come. */
+  onCallStart(method: string): void;
+  /** The call has its status. @param statusCode gRPC's number. @param durationMs since its headers. */
+  onCallEnd(method: string, statusCode: number, durationMs: number): void;
+  /** One message of a stream was decoded or written. */
+  onStreamMessage(method: string, direction: MessageDirection): void;
+}
+
+/** Hears nothing: measuring is switched off. */
+export const nullCallObserver: CallObserver = { onCallStart() {}, onCallEnd() {}, onStreamMessage() {} };
+
+const unknownStatus = statusNames.indexOf("UNKNOWN");
+
+/** The series of one method, those of a status from the first call that ended with it. */
+class MethodSeries {
+  readonly active: CounterSeries;
+  readonly received: CounterSeries;
+  readonly sent: CounterSeries;
+  readonly #durations: (HistogramSeries | undefined)[] = statusNames.map(() => undefined);
+  readonly #group: SeriesGroup;
+  readonly #method: string;
+
+  constructor(group: SeriesGroup, method: string) {
+    this.#group = group;
+    this.#method = method;
+    const attributes = { "rpc.method": method };
+    this.active = group.level(instruments.activeCalls, attributes);
+    this.received = group.counter(instruments.streamMessages, { ...attributes, "sluice.direction": "received" });
+    this.sent = group.counter(instruments.streamMessages, { ...attributes, "sluice.direction": "sent" });
+  }
+
+  duration(statusCode: number): HistogramSeries {
+    const code = statusNames[statusCode] === undefined ? unknownStatus : statusCode;
+    let series = this.#durations[code];
+    if (series === undefined) {
+      const status = statusNames[code] ?? "UNKNOWN";
+      series = this.#group.histogram(instruments.callDuration, {
+        "rpc.system.name": "grpc",
+        "rpc.method": this.#method,
+        "rpc.status_code": status,
+        ...(serverErrorStatuses.has(status) ? { "error.type": status } : {}),
+      });
+      this.#durations[code] = series;
+    }
+    return series;
+  }
+}
+
+/**
+ * The instruments of the rpc conventions and of streams, one set of series per registered method.
+ *
+ * @param methods the registered ones, at most {@link maxMethods}; whatever else is called is counted as `_OTHER`.
+ */
+export function createCallObserver(registry: SeriesRegistry, methods: readonly string[]): CallObserver {
+  const byMethod = new Map<string, MethodSeries>();
+  for (const method of methods.slice(0, maxMethods)) {
+    const name = method.replace(/^\//, "");
+    if (byMethod.has(name)) continue;
+    const series = new MethodSeries(registry.server, name);
+    byMethod.set(name, series).set(`/${name}`, series);
+  }
+  const other = new MethodSeries(registry.server, otherValue);
+  const find = (method: string): MethodSeries => byMethod.get(method) ?? other;
+  return {
+    onCallStart: (method) => find(method).active.add(1),
+    onCallEnd(method, statusCode, durationMs) {
+      const series = find(method);
+      series.active.add(-1);
+      series.duration(statusCode).record(durationMs < 0 ? 0 : durationMs / 1000);
+    },
+    onStreamMessage(method, direction) {
+      const series = find(method);
+      (direction === "received" ? series.received : series.sent).add(1);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { type Reason, reasons } from "../errors.ts";
+import type { ModelDescription } from "../runtime/model.ts";
+import type { BatchReason, ModelState, RequestRecord } from "../runtime/observer.ts";
+import { batchReasons, instruments, otherValue, stages, stateNames } from "./instruments.ts";
+import type { CounterSeries, HistogramSeries } from "./series.ts";
+import type { SeriesGroup } from "./series-registry.ts";
+
+const modelStates = Object.keys(stateNames) as readonly ModelState[]; // the keys of that record
+
+/** The value where it is one of the table's, else `_OTHER`. */
+function bounded(value: string, allowed: readonly string[]): string {
+  return allowed.includes(value) ? value : otherValue;
+}
+
+/** Every series of one model version, resolved once; the hot path finds them as fields. */
+export class ModelSeries {
+  readonly group: SeriesGroup;
+  readonly duration: HistogramSeries;
+  readonly queue: HistogramSeries;
+  readonly computeInput: HistogramSeries;
+  readonly computeInfer: HistogramSeries;
+  readonly computeOutput: HistogramSeries;
+  readonly batchSize: HistogramSeries;
+  readonly batchPadding: HistogramSeries;
+  readonly batches: Readonly<Record<BatchReason, CounterSeries>>;
+  /** Admitted and not ended. Which of them still wait, their own `takenMs` tells when somebody asks. */
+  readonly admitted = new Set<RequestRecord>();
+  /** The version was removed or replaced; its series are collected no more. */
+  isClosed = false;
+  readonly #rejections: Readonly<Record<Reason, CounterSeries>>;
+  readonly #failureDurations = new Map<Reason, HistogramSeries>();
+  readonly #states: Readonly<Record<ModelState, CounterSeries>>;
+  readonly #loads: { loaded?: HistogramSeries; failed?: HistogramSeries } = {};
+  #hasProvider = false;
+
+  constructor(group: SeriesGroup) {
+    this.group = group;
+    this.duration = group.histogram(instruments.requestDuration);
+    const [queue, computeInput, computeInfer, computeOutput] = stages;
+    this.queue = group.histogram(instruments.stageDuration, { "sluice.stage": queue });
+    this.computeInput = group.histogram(instruments.stageDuration, { "sluice.stage": computeInput });
+    this.computeInfer = group.histogram(instruments.stageDuration, { "sluice.stage": computeInfer });
+    this.computeOutput = group.histogram(instruments.stageDuration, { "sluice.stage": computeOutput });
+    this.batchSize = group.histogram(instruments.batchSize);
+    this.batchPadding = group.histogram(instruments.batchPadding);
+    this.batches = bySet(batchReasons, (reason) => group.counter(instruments.batches, { "sluice.reason": reason }));
+    this.#rejections = bySet(reasons, (reason) => group.counter(instruments.rejections, { "sluice.reason": reason }));
+    this.#states = bySet(modelStates, (state) =>
+      group.level(instruments.modelStatus, { "sluice.state": stateNames[state] }),
+    );
+    group.observe(instruments.queueSize, () => this.#waiting());
+  }
+
+  #waiting(): number {
+    let waiting = 0;
+    for (const record of this.admitted) if (record.takenMs === 0) waiting++;
+    return waiting;
+  }
+
+  /** @param seconds from arrival to the failure. */
+  recordFailure(reason: Reason, seconds: number): void {
+    this.#rejections[reason].add(1);
+    let durations = this.#failureDurations.get(reason);
+    if (durations === undefined) {
+      durations = this.group.histogram(instruments.requestDuration, { "error.type": reason });
+      this.#failureDurations.set(reason, durations);
+    }
+    durations.record(seconds);
+  }
+
+  recordLoad(seconds: number, isLoaded: boolean): void {
+    this.#loads[isLoaded ? "loaded" : "failed"] ??= this.group.histogram(
+      instruments.loadDuration,
+      isLoaded ? {} : { "error.type": otherValue },
+    );
+    this.#loads[isLoaded ? "loaded" : "failed"]?.record(seconds);
+  }
+
+  setState(current: ModelState): void {
+    for (const state of modelStates) this.#states[state].set(state === current ? 1 : 0);
+  }
+
+  /** Shows where the model runs; once, since it does not change without a load. */
+  showProvider({ provider }: ModelDescription): void {
+    if (this.#hasProvider) return;
+    this.#hasProvider = true;
+    const [, , requested, actual] = instruments.modelProvider.attributes;
+    const attributes = {
+      "sluice.requested": bounded(provider.requested, requested.values),
+      "sluice.provider": bounded(provider.actual, actual.values),
+      "sluice.partial": String(provider.isPartial),
+    };
+    this.group.level(instruments.modelProvider, attributes).set(1);
+  }
+}
+
+function bySet<K extends string, V>(keys: readonly K[], create: (key: K) => V): Readonly<Record<K, V>> {
+  return Object.fromEntries(keys.map((key) => [key, create(key)])) as Record<K, V>; // one entry for every key
+}

@@ -1,0 +1,99 @@
+import { constants, monitorEventLoopDelay, PerformanceObserver, performance } from "node:perf_hooks";
+import { instruments, maxRuntimeProcesses } from "./instruments.ts";
+import type { HistogramSeries } from "./series.ts";
+import type { SeriesRegistry } from "./series-registry.ts";
+
+/** Collections closer together than this see the same event loop figures, so that two readers do not cut each other's time short. */
+const shortestPeriodMs = 1000;
+
+/** How often the delay of the event loop is sampled. */
+const delayResolutionMs = 10;
+
+const delayFields = [
+  ["delayMin", (delay: DelayHistogram) => delay.min],
+  ["delayMax", (delay: DelayHistogram) => delay.max],
+  ["delayMean", (delay: DelayHistogram) => delay.mean],
+  ["delayStddev", (delay: DelayHistogram) => delay.stddev],
+  ["delayP50", (delay: DelayHistogram) => delay.percentile(50)],
+  ["delayP90", (delay: DelayHistogram) => delay.percentile(90)],
+  ["delayP99", (delay: DelayHistogram) => delay.percentile(99)],
+] as const;
+
+type DelayHistogram = ReturnType<typeof monitorEventLoopDelay>;
+
+/** Resident memory of one runtime process. */
+export interface RuntimeMemory {
+  /** A lasting name such as its place among the processes, not a process id: each name is a series. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/**
+ * Event loop, memory and garbage collections of the front process: the loop's delay is the sign that this process is saturated.
+ * Returns how to stop.
+ */
+export function observeProcess(registry: SeriesRegistry): () => void {
+  const stopLoop = observeEventLoop(registry);
+  const stopCollections = observeCollections(registry);
+  registry.server.observe(instruments.processMemory, () => process.memoryUsage.rss());
+  return () => {
+    stopLoop();
+    stopCollections();
+  };
+}
+
+function observeEventLoop(registry: SeriesRegistry): () => void {
+  const { server } = registry;
+  const delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
+  delay.enable();
+  const levels = delayFields.map(([name, read]) => ({ level: server.level(instruments[name]), read }));
+  const utilization = server.level(instruments.loopUtilization);
+  let since = performance.now();
+  let before = performance.eventLoopUtilization();
+  registry.onCollect(() => {
+    const now = performance.now();
+    if (now - since < shortestPeriodMs || delay.count === 0) return;
+    for (const { level, read } of levels) level.set(read(delay) / 1e9);
+    const current = performance.eventLoopUtilization();
+    utilization.set(performance.eventLoopUtilization(current, before).utilization);
+    delay.reset();
+    [since, before] = [now, current];
+  });
+  return () => delay.disable();
+}
+
+function observeCollections(registry: SeriesRegistry): () => void {
+  const create = (type: string): HistogramSeries =>
+    registry.server.histogram(instruments.collectionDuration, { "v8js.gc.type": type });
+  const byKind = new Map([
+    [constants.NODE_PERFORMANCE_GC_MAJOR, create("major")],
+    [constants.NODE_PERFORMANCE_GC_MINOR, create("minor")],
+    [constants.NODE_PERFORMANCE_GC_INCREMENTAL, create("incremental")],
+    [constants.NODE_PERFORMANCE_GC_WEAKCB, create("weakcb")],
+  ]);
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      // Node documents `detail.kind` for entries of this type; its declarations leave it out.
+      const { kind } = (entry as typeof entry & { readonly detail: { readonly kind: number } }).detail;
+      byKind.get(kind)?.record(entry.duration / 1000);
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  return () => observer.disconnect();
+}
+
+/** Shows the memory of runtime processes as `read` tells it, asked at each collection; returns how to give the source, again to replace it. */
+export function observeRuntimeMemory(registry: SeriesRegistry): (read: () => readonly RuntimeMemory[]) => void {
+  let read: () => readonly RuntimeMemory[] = () => [];
+  let group = registry.openGroup({});
+  registry.onCollect(() => {
+    registry.closeGroup(group);
+    group = registry.openGroup({});
+    for (const { name, bytes } of read().slice(0, maxRuntimeProcesses)) {
+      group.observe(instruments.runtimeMemory, () => bytes, { "sluice.runtime.process": name });
+    }
+  });
+  return (source) => {
+    read = source;
+  };
+}

@@ -1,0 +1,61 @@
+import { type HrTime, ValueType } from "@opentelemetry/api";
+import { millisToHrTime } from "@opentelemetry/core";
+import { emptyResource } from "@opentelemetry/resources";
+import {
+  AggregationTemporality,
+  type CollectionResult,
+  type DataPoint,
+  DataPointType,
+  type Histogram,
+  type MetricData,
+  type MetricProducer,
+} from "@opentelemetry/sdk-metrics";
+import type { Instrument } from "./instruments.ts";
+import type { SeriesPoint, SeriesRegistry } from "./series-registry.ts";
+
+/** The instrumentation scope of everything that sluice measures. */
+export const scopeName = "sluice";
+
+/**
+ * The one source of every reader: our own series as cumulative points that start at the series' birth. Scrape and push therefore agree,
+ * and a series that ended is simply not there, which the SDK's own instruments cannot do.
+ */
+export function createProducer(registry: SeriesRegistry): MetricProducer {
+  return {
+    async collect(): Promise<CollectionResult> {
+      const endTime = millisToHrTime(registry.nowMs());
+      const metrics = registry.collect().map(({ instrument, points }) => toMetricData(instrument, points, endTime));
+      const resourceMetrics = {
+        resource: emptyResource(), // readers put their own in its place
+        scopeMetrics: [{ scope: { name: scopeName }, metrics }],
+      };
+      return { resourceMetrics, errors: [] };
+    },
+  };
+}
+
+function toMetricData(instrument: Instrument, points: readonly SeriesPoint[], endTime: HrTime): MetricData {
+  const { name, unit, description } = instrument;
+  const base = {
+    descriptor: { name, unit, description, valueType: ValueType.DOUBLE },
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+  };
+  if (instrument.kind === "histogram") {
+    const dataPoints = points.map((point) => toHistogramPoint(point, endTime));
+    return { ...base, dataPointType: DataPointType.HISTOGRAM, dataPoints };
+  }
+  const dataPoints = points.map((point) => toNumberPoint(point, endTime));
+  if (instrument.kind === "gauge") return { ...base, dataPointType: DataPointType.GAUGE, dataPoints };
+  return { ...base, dataPointType: DataPointType.SUM, isMonotonic: instrument.kind === "counter", dataPoints };
+}
+
+function toNumberPoint({ attributes, startTime, value }: SeriesPoint, endTime: HrTime): DataPoint<number> {
+  return { attributes, startTime, endTime, value: typeof value === "number" ? value : value.count };
+}
+
+function toHistogramPoint({ attributes, startTime, value }: SeriesPoint, endTime: HrTime): DataPoint<Histogram> {
+  if (typeof value === "number") throw new TypeError("a histogram instrument has a series that is a number");
+  // The SDK's type is mutable, but no reader writes to it.
+  const buckets = { boundaries: value.boundaries as number[], counts: value.counts as number[] };
+  return { attributes, startTime, endTime, value: { buckets, sum: value.sum, count: value.count } };
+}

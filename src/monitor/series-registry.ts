@@ -1,0 +1,156 @@
+import type { Attributes, HrTime } from "@opentelemetry/api";
+import { millisToHrTime } from "@opentelemetry/core";
+import { type Instrument, instruments } from "./instruments.ts";
+import { CounterSeries, HistogramSeries, type HistogramSnapshot } from "./series.ts";
+
+/** One series as it is collected: its attributes never change, so readers may cache what they make of the object. */
+export interface SeriesPoint {
+  readonly attributes: Readonly<Attributes>;
+  readonly startTime: HrTime;
+  readonly value: number | HistogramSnapshot;
+}
+
+/**
+ * Series of one instrument and one group. A named limit against a bug of ours: every attribute of the table has bounded values, and no
+ * combination that really occurs comes near.
+ */
+export const maxSeriesPerGroup = 4096;
+
+interface Entry {
+  readonly attributes: Readonly<Attributes>;
+  readonly read: () => number | HistogramSnapshot;
+  /** It has counted something; undefined for what tells the value of now. */
+  readonly isUsed: (() => boolean) | undefined;
+}
+
+/**
+ * Series that are born and end together: those of a model version, or those of the server. Counters and histograms of a group are
+ * exported from its first record on, all of them, at 0 where nothing came yet; so an idle model costs a few lines and rates see the
+ * first rejection. Values of now (levels, gauges) are there from birth.
+ */
+export class SeriesGroup {
+  /** When it was born; the start time of its cumulative points. */
+  readonly startTime: HrTime;
+  readonly #common: Readonly<Attributes>;
+  readonly #dropped: CounterSeries;
+  readonly #entries = new Map<Instrument, Entry[]>();
+  #isUsed = false;
+
+  constructor(startTime: HrTime, common: Readonly<Attributes>, dropped: CounterSeries) {
+    this.startTime = startTime;
+    this.#common = common;
+    this.#dropped = dropped;
+  }
+
+  counter(instrument: Instrument, attributes: Readonly<Attributes> = {}): CounterSeries {
+    const series = new CounterSeries(this.#dropped);
+    this.#add(instrument, { attributes, read: () => series.value, isUsed: () => series.value !== 0 });
+    return series;
+  }
+
+  histogram(instrument: Instrument, attributes: Readonly<Attributes> = {}): HistogramSeries {
+    const series = new HistogramSeries(instrument.boundaries ?? [], this.#dropped);
+    this.#add(instrument, { attributes, read: () => series.snapshot(), isUsed: () => series.count !== 0 });
+    return series;
+  }
+
+  level(instrument: Instrument, attributes: Readonly<Attributes> = {}): CounterSeries {
+    const series = new CounterSeries(this.#dropped);
+    this.#add(instrument, { attributes, read: () => series.value, isUsed: undefined });
+    return series;
+  }
+
+  /** A value that is worked out when it is collected. */
+  observe(instrument: Instrument, read: () => number, attributes: Readonly<Attributes> = {}): void {
+    this.#add(instrument, { attributes, read, isUsed: undefined });
+  }
+
+  #add(instrument: Instrument, entry: Entry): void {
+    const entries = this.#entries.get(instrument) ?? [];
+    if (entries.length >= maxSeriesPerGroup) {
+      this.#dropped.add(1);
+      return;
+    }
+    entries.push({ ...entry, attributes: Object.freeze({ ...this.#common, ...entry.attributes }) });
+    this.#entries.set(instrument, entries);
+  }
+
+  /** Settles whether counters and histograms show in this collection. */
+  refresh(): void {
+    if (this.#isUsed) return;
+    this.#isUsed = [...this.#entries.values()].some((entries) => entries.some((entry) => entry.isUsed?.() === true));
+  }
+
+  points(instrument: Instrument): SeriesPoint[] {
+    const visible = (this.#entries.get(instrument) ?? []).filter((entry) => this.#isUsed || entry.isUsed === undefined);
+    const points = visible.map(({ attributes, read }) => ({ attributes, startTime: this.startTime, value: read() }));
+    return points.filter(({ value }) => {
+      const isSound = typeof value !== "number" || Number.isFinite(value);
+      if (!isSound) this.#dropped.add(1);
+      return isSound;
+    });
+  }
+}
+
+/** All series there are. Groups come and go with what they describe; a closed group is gone from the next collection on. */
+export class SeriesRegistry {
+  readonly #wallClockMs: () => number;
+  readonly #groups = new Set<SeriesGroup>();
+  readonly #dropped = new Map<string, CounterSeries>();
+  readonly #refreshers: (() => void)[] = [];
+  /** The series that live as long as the server. */
+  readonly server: SeriesGroup;
+
+  /** @param wallClockMs epoch milliseconds. */
+  constructor(wallClockMs: () => number = Date.now) {
+    this.#wallClockMs = wallClockMs;
+    const notFinite = new CounterSeries();
+    this.server = new SeriesGroup(millisToHrTime(wallClockMs()), {}, notFinite);
+    this.#groups.add(this.server);
+    const attributes = { "sluice.monitor": "latency", "sluice.reason": "not_finite" };
+    this.server.observe(instruments.monitorDropped, () => notFinite.value, attributes);
+    this.#dropped.set("latency not_finite", notFinite);
+  }
+
+  /** Epoch milliseconds, the clock of all points. */
+  nowMs(): number {
+    return this.#wallClockMs();
+  }
+
+  /** @param common attributes of every series of the group. */
+  openGroup(common: Readonly<Attributes>): SeriesGroup {
+    const group = new SeriesGroup(millisToHrTime(this.#wallClockMs()), common, this.dropped("latency", "not_finite"));
+    this.#groups.add(group);
+    return group;
+  }
+
+  /** The group's series vanish; records into them go nowhere from here on. */
+  closeGroup(group: SeriesGroup): void {
+    this.#groups.delete(group);
+  }
+
+  /** `sluice.monitor.dropped` of one monitor and reason; both from the instrument's table. */
+  dropped(monitor: string, reason: string): CounterSeries {
+    const key = `${monitor} ${reason}`;
+    let series = this.#dropped.get(key);
+    if (series === undefined) {
+      series = this.server.level(instruments.monitorDropped, { "sluice.monitor": monitor, "sluice.reason": reason });
+      this.#dropped.set(key, series);
+    }
+    return series;
+  }
+
+  /** Calls `refresh` at the beginning of every collection. */
+  onCollect(refresh: () => void): void {
+    this.#refreshers.push(refresh);
+  }
+
+  /** The instrument's series at this moment, by instrument, in the order of the table; instruments without series are left out. */
+  collect(): { readonly instrument: Instrument; readonly points: readonly SeriesPoint[] }[] {
+    for (const refresh of this.#refreshers) refresh();
+    for (const group of this.#groups) group.refresh();
+    return Object.values(instruments)
+      .map((instrument) => ({ instrument, points: [...this.#groups].flatMap((group) => group.points(instrument)) }))
+      .filter(({ points }) => points.length > 0);
+  }
+}

@@ -1,0 +1,185 @@
+import type { Tracer } from "@opentelemetry/api";
+import {
+  detectResources,
+  envDetector,
+  hostDetector,
+  osDetector,
+  type Resource,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+} from "@opentelemetry/resources";
+import type { IMetricReader } from "@opentelemetry/sdk-metrics";
+import { NodeSDK } from "@opentelemetry/sdk-node";
+import { AlwaysOnSampler, type SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import type { ServeConfig } from "../config.ts";
+import type { ModelDescription } from "../runtime/model.ts";
+import type { BatchRecord, Observer, RequestRecord } from "../runtime/observer.ts";
+import { type CallObserver, createCallObserver, nullCallObserver } from "./call-observer.ts";
+import { LatencyObserver } from "./latency-observer.ts";
+import { createPushReader, createPushSpanProcessor } from "./otlp.ts";
+import { observeProcess, observeRuntimeMemory, type RuntimeMemory } from "./process-metrics.ts";
+import { createProducer, scopeName } from "./producer.ts";
+import { type MetricsHandler, PrometheusReader } from "./prometheus-reader.ts";
+import { SeriesRegistry } from "./series-registry.ts";
+import { TracingObserver } from "./tracing.ts";
+
+export type TelemetryConfig = Pick<
+  ServeConfig,
+  "metrics" | "otlpEndpoint" | "otlpProtocol" | "otlpInterval" | "traceSampleRatio" | "serviceName"
+>;
+
+export interface TelemetryOptions {
+  /** The registered RPC methods, `package.Service/Method`; calls to others are counted as `_OTHER`. Default: none. */
+  readonly methods?: readonly string[];
+  /** `service.version` of the exported telemetry. */
+  readonly serviceVersion?: string;
+  /** Hears when a collector stops taking what is pushed, once until it takes something again. Default: nobody. */
+  readonly warn?: (message: string, error: unknown) => void;
+  /** Receives spans beside the configured collector. Default: none; without any and without a collector nothing is traced. */
+  readonly spanProcessors?: readonly SpanProcessor[];
+  /** Epoch milliseconds. Default: `Date.now`. */
+  readonly wallClockMs?: () => number;
+}
+
+/** The monitor's first half: what happened, how long it took, where to read it. */
+export interface Telemetry {
+  /** For the runtime's list of observers. */
+  readonly observer: Observer;
+  /** For the gRPC skin. */
+  readonly callObserver: CallObserver;
+  /** Answers `GET /metrics`. */
+  readonly metricsHandler: MetricsHandler;
+  /** Gives the source of the runtime processes' memory; asked at each collection. */
+  setRuntimeMemory(read: () => readonly RuntimeMemory[]): void;
+  /**
+   * Pushes what is left and stops, within `timeoutMs`; what a dead collector did not take by then is lost. Never rejects.
+   * Resolves to whether everything was delivered. Connections to a hanging collector may remain until the process exits.
+   */
+  shutdown(timeoutMs: number): Promise<boolean>;
+}
+
+/** Measures nothing. */
+const nullTelemetry: Telemetry = {
+  observer: {},
+  callObserver: nullCallObserver,
+  async metricsHandler(response) {
+    response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("metrics are switched off\n");
+  },
+  setRuntimeMemory() {},
+  shutdown: async () => true,
+};
+
+/**
+ * Starts measuring. Nothing is sent anywhere unless `otlpEndpoint` is set: all readers and processors are given explicitly, because the
+ * SDK's defaults push to a collector on this host.
+ *
+ * @throws InferenceError invalid, when the endpoint is no URL.
+ */
+export function startTelemetry(config: TelemetryConfig, options: TelemetryOptions = {}): Telemetry {
+  if (!config.metrics) return nullTelemetry;
+  const registry = new SeriesRegistry(options.wallClockMs);
+  const producer = createProducer(registry);
+  const reader = new PrometheusReader([producer]);
+  const metricReaders: IMetricReader[] = [reader];
+  const spanProcessors = [...(options.spanProcessors ?? [])];
+  if (config.otlpEndpoint !== "") {
+    const onFailure = countFailures(registry, options.warn ?? (() => {}));
+    metricReaders.push(createPushReader(config, producer, onFailure));
+    spanProcessors.push(createPushSpanProcessor(config, onFailure));
+  }
+  const resource = describeService(config.serviceName, options.serviceVersion);
+  const stopSdk = startSdk(resource, metricReaders);
+  const traces = spanProcessors.length > 0 ? createTracerProvider(resource, spanProcessors) : undefined;
+  const stopProcess = observeProcess(registry);
+  return {
+    observer: createObserver(new LatencyObserver(registry), traces?.getTracer(scopeName), config.traceSampleRatio),
+    callObserver: createCallObserver(registry, options.methods ?? []),
+    metricsHandler: reader.handle,
+    setRuntimeMemory: observeRuntimeMemory(registry),
+    async shutdown(timeoutMs) {
+      stopProcess();
+      return settleWithin(Promise.all([stopSdk(), traces?.shutdown()]), timeoutMs);
+    },
+  };
+}
+
+/** Who this is. Without the SDK's process detector, which would export the command line and its owner. */
+function describeService(serviceName: string, serviceVersion: string | undefined): Resource {
+  const own = { "service.name": serviceName, ...(serviceVersion && { "service.version": serviceVersion }) };
+  const detectors = [serviceInstanceIdDetector, hostDetector, osDetector, envDetector];
+  return detectResources({ detectors }).merge(resourceFromAttributes(own));
+}
+
+/** Metrics through the SDK. `spanProcessors: []` and `logRecordProcessors: []` keep it from starting exporters of its own. */
+function startSdk(resource: Resource, metricReaders: IMetricReader[]): () => Promise<void> {
+  const sdk = new NodeSDK({
+    resource,
+    autoDetectResources: false,
+    metricReaders,
+    spanProcessors: [],
+    logRecordProcessors: [],
+    textMapPropagator: null,
+  });
+  sdk.start();
+  return () => sdk.shutdown();
+}
+
+/**
+ * Traces beside the SDK object, which would only register its provider for the whole process: two servers in one process must not trace
+ * into each other, nor into an application that embeds one.
+ */
+function createTracerProvider(resource: Resource, spanProcessors: SpanProcessor[]): TracerProvider {
+  // What reaches the tracer was sampled by the observer already.
+  return new TracerProvider({ resource, sampler: new AlwaysOnSampler(), spanProcessors });
+}
+
+function createObserver(latency: LatencyObserver, tracer: Tracer | undefined, sampleRatio: number): Observer {
+  if (tracer === undefined) return latency;
+  const tracing = new TracingObserver({ tracer, sampleRatio });
+  return {
+    onAdmitted(model: ModelDescription, record: RequestRecord) {
+      latency.onAdmitted(model, record);
+      tracing.onAdmitted(model, record);
+    },
+    onEnd(model: ModelDescription, record: RequestRecord) {
+      latency.onEnd(model, record);
+      tracing.onEnd(model, record);
+    },
+    onBatch(model: ModelDescription, record: BatchRecord) {
+      latency.onBatch(model, record);
+      tracing.onBatch(model, record);
+    },
+    onModelState: (...state) => latency.onModelState(...state),
+    onModelRemoved: (...version) => latency.onModelRemoved(...version),
+    onRuntimeProcess: (...event) => latency.onRuntimeProcess(...event),
+  };
+}
+
+/** Counts what was not delivered, and warns when a collector fails for the first time. */
+function countFailures(
+  registry: SeriesRegistry,
+  warn: (message: string, error: unknown) => void,
+): (signal: string, records: number, error: unknown) => void {
+  const warned = new Set<string>();
+  return (signal, records, error) => {
+    registry.dropped(signal, "export_failed").add(records);
+    if (warned.has(signal)) return;
+    warned.add(signal);
+    warn(`the collector did not take ${records} records of ${signal}; further failures are only counted`, error);
+  };
+}
+
+/** Whether the work succeeded in time; it goes on unheard where it did not. */
+async function settleWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), timeoutMs);
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
