@@ -72,6 +72,14 @@ function invalid(message: string): never {
   throw new InferenceError("invalid", message);
 }
 
+/** The number of elements; NaN when a length reaches beyond the data. */
+export function countBytesElements(data: Uint8Array): number {
+  let count = 0;
+  let position = 0;
+  for (; position + 4 <= data.length; count++) position += 4 + readLength(data, position);
+  return position === data.length ? count : Number.NaN;
+}
+
 /** Views of the elements; `data` must have been checked or made by this server. Stops where the layout ends. */
 export function* elements(data: Uint8Array): Generator<Uint8Array> {
   for (let position = 0; position + 4 <= data.length; ) {

@@ -2,8 +2,8 @@ import { InferenceError } from "../errors.ts";
 import { type InferenceRequest, noParameters, type Parameters, type RequestedOutput } from "../inference.ts";
 import { elementCount, formatShape, itemBytes, type Tensor } from "../tensor.ts";
 import { validateElements } from "./bytes-elements.ts";
+import { inputTags, outputTags, requestTags } from "./message-tags.ts";
 import { parametersSize, writeParameters } from "./parameters.ts";
-import { inputTags, outputTags, requestTags } from "./parsed-request.ts";
 import { shapeSize, writeShape } from "./shape.ts";
 import { checkBytes, fieldSize, stringFieldSize, WireWriter } from "./wire-writer.ts";
 

@@ -1,4 +1,5 @@
 import { InferenceError } from "../errors.ts";
+import { inputTags, outputTags, requestTags } from "./message-tags.ts";
 import { noWireParameters, readParameter, type WireParameter, type WireParameters } from "./parameters.ts";
 import { readShape, type WireShape } from "./shape.ts";
 import type { ContentsRange, WireContents } from "./tensor-contents.ts";
@@ -8,28 +9,6 @@ import { WireReader } from "./wire-reader.ts";
 export const maxTensors = 4096;
 
 const message = "ModelInferRequest";
-
-/** Tags of ModelInferRequest. */
-export const requestTags = {
-  modelName: 0x0a,
-  modelVersion: 0x12,
-  id: 0x1a,
-  parameters: 0x22,
-  input: 0x2a,
-  output: 0x32,
-  rawContents: 0x3a,
-} as const;
-/** Tags of InferInputTensor; `shapeItem` is one dimension that is not packed. */
-export const inputTags = {
-  name: 0x0a,
-  datatype: 0x12,
-  shape: 0x1a,
-  shapeItem: 0x18,
-  parameters: 0x22,
-  contents: 0x2a,
-} as const;
-/** Tags of InferRequestedOutputTensor. */
-export const outputTags = { name: 0x0a, parameters: 0x12 } as const;
 
 /** An input tensor as it stands in the message. */
 export interface ParsedInput {
@@ -126,7 +105,7 @@ function parseInput(reader: WireReader): ParsedInput {
     datatype,
     shape,
     parameters: parameters ?? noWireParameters,
-    contents: ranges === undefined ? undefined : { bytes: reader.bytes, ranges, message },
+    contents: ranges === undefined ? undefined : { bytes: reader.bytes, ranges, message, reason: "invalid" },
   };
 }
 

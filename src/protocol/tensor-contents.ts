@@ -1,3 +1,4 @@
+import type { Reason } from "../errors.ts";
 import { type Datatype, itemBytes, type Tensor } from "../tensor.ts";
 import { elements } from "./bytes-elements.ts";
 import { WireReader, wireType } from "./wire-reader.ts";
@@ -56,7 +57,9 @@ export interface WireContents {
   /** The whole message that holds the ranges. */
   readonly bytes: Buffer;
   readonly ranges: readonly ContentsRange[];
+  /** The message type and the reason of errors in it. */
   readonly message: string;
+  readonly reason: Reason;
 }
 
 /** How a `contents` message does not fit the datatype of its tensor. */
@@ -134,7 +137,7 @@ type Visitor = (reader: WireReader, field: ContentsField, isPacked: boolean) => 
 /** Calls `visitor` at each field, positioned behind its tag. */
 function visit(contents: WireContents, visitor: Visitor): void {
   for (const { start, end } of contents.ranges) {
-    const reader = new WireReader(contents.bytes, contents.message, "invalid", start, end);
+    const reader = new WireReader(contents.bytes, contents.message, contents.reason, start, end);
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       const field = contentsFields[(tag >>> 3) - 1];
       const type = tag & 7;
