@@ -115,7 +115,9 @@ def check(demo: Demo, fitted, model: bytes, rows: np.ndarray, targets: np.ndarra
     if demo.stratify:
         agreement = float(np.mean(answer == expected))
         if agreement < 0.99:
-            sys.exit(f"{demo.name}: ONNX Runtime agrees with scikit-learn on {agreement:.1%} of the rows, expected 99% or more")
+            sys.exit(
+                f"{demo.name}: ONNX Runtime agrees with scikit-learn on {agreement:.1%} of the rows, expected 99% or more"
+            )
     else:
         np.testing.assert_allclose(answer, expected, rtol=1e-3)
     print(f"{demo.name}: {len(model)} bytes, {len(rows)} held-out rows, score {fitted.score(rows, targets):.4f}")
