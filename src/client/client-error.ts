@@ -1,0 +1,40 @@
+import type { StatusObject } from "@grpc/grpc-js";
+import { pushbackKey, statusCodes } from "../protocol/status.ts";
+
+const statusNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(statusCodes).map(([name, code]) => [code, name]),
+);
+
+/** What a {@link ClientError} carries beside its text. */
+export interface ClientErrorOptions {
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * Why a call did not succeed, as the server (or the connection to it) said; `message` is the server's own text. The same class for a unary
+ * call and for one item of a stream.
+ */
+export class ClientError extends Error {
+  override readonly name = "ClientError";
+  /** The gRPC status code, e.g. 3; 2 (UNKNOWN) where a server gives none, as others do inside streams. */
+  readonly code: number;
+  /** The name of the code, e.g. `INVALID_ARGUMENT`. */
+  readonly status: string;
+  /** After how many milliseconds the server thinks a retry makes sense; negative: do not retry. Undefined: it did not say. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: number, message: string, options: ClientErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = statusNames.get(code) ?? `status ${code}`;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** How a call ended, as an error. */
+export function clientErrorOf(status: Pick<StatusObject, "code" | "details" | "metadata">): ClientError {
+  const [pushback] = status.metadata.get(pushbackKey);
+  const retryAfterMs = pushback === undefined ? Number.NaN : Number.parseInt(String(pushback), 10);
+  return new ClientError(status.code, status.details, Number.isNaN(retryAfterMs) ? {} : { retryAfterMs });
+}

@@ -1,0 +1,220 @@
+import { Client, type ClientOptions as GrpcClientOptions, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { InferenceError } from "../errors.ts";
+import type { InferenceResponse } from "../inference.ts";
+import { healthService, inferenceService, type ServiceDefinition } from "../protocol/definitions.ts";
+import { encodeInferRequest } from "../protocol/infer-request.ts";
+import { decodeInferResponse } from "../protocol/infer-response.ts";
+import { statusCodes } from "../protocol/status.ts";
+import { channelCredentials, channelOptions } from "./channel.ts";
+import { ClientError, clientErrorOf } from "./client-error.ts";
+import { type ClientOptions, maxDeadlineMs, resolveClientOptions } from "./client-options.ts";
+import { type CallOptions, type InferOptions, isSequenceRequest, toInferenceRequest } from "./infer-options.ts";
+import {
+  type ModelConfiguration,
+  type ModelIndexEntry,
+  type ModelMetadata,
+  type ModelStatistics,
+  readModelConfiguration,
+  readModelMetadata,
+  readModelStatistics,
+  readRepositoryIndex,
+  readServerMetadata,
+  type ServerMetadata,
+} from "./model-metadata.ts";
+import { StreamExchange } from "./stream-exchange.ts";
+import { decodeStreamResult, readable, type StreamResult } from "./stream-result.ts";
+
+/** Limits of a stream. */
+export interface StreamOptions extends CallOptions {
+  /** Requests without their answer at a time; absent: the client's `streamWindow`. */
+  readonly window?: number;
+}
+
+/**
+ * A client of any server that speaks the KServe v2 protocol in Triton's dialect.
+ *
+ * Every method throws {@link ClientError} with the server's status, or InferenceError "invalid" for arguments that cannot be sent. Calls that
+ * the server refused with UNAVAILABLE are repeated as the options say, except streams and requests of a sequence.
+ */
+export class InferenceClient {
+  readonly #options: ClientOptions;
+  readonly #repeating: Client;
+  /** For requests that must not run twice; connects when first used. */
+  readonly #once: Client;
+  readonly #service: ServiceDefinition = inferenceService();
+
+  private constructor(address: string, options: ClientOptions) {
+    this.#options = options;
+    const credentials = channelCredentials(options.tls);
+    const open = (isRepeating: boolean) =>
+      new Client(address, credentials, channelOptions(address, options, isRepeating) as GrpcClientOptions);
+    this.#repeating = open(true);
+    this.#once = open(false);
+  }
+
+  /**
+   * A client for the server at an address, `127.0.0.1:8001` or another form that gRPC knows (`dns:///name:port`, `unix:path`). Connects with
+   * the first call. Close it when done: an open connection keeps the process alive.
+   * @throws InferenceError "invalid" for an unusable address or option.
+   */
+  static connect(address: string, options: Partial<ClientOptions> = {}): InferenceClient {
+    if (/^https?:/.test(address) || !/^(unix|dns|ipv4|ipv6):|:\d+$/.test(address)) {
+      throw new InferenceError(
+        "invalid",
+        `address '${address}' is no gRPC address, expected host:port such as 127.0.0.1:8001`,
+      );
+    }
+    return new InferenceClient(address, resolveClientOptions(options));
+  }
+
+  /** One question, one answer; its outputs are read with `readTensor`. */
+  async infer(options: InferOptions & CallOptions): Promise<InferenceResponse> {
+    const request = toInferenceRequest(options);
+    const client = isSequenceRequest(request.parameters) ? this.#once : this.#repeating;
+    const answer = await this.#call(client, this.#service, "ModelInfer", encodeInferRequest(request), options);
+    return readable(() => decodeInferResponse(answer as Buffer)); // the definition passes the received bytes through
+  }
+
+  /**
+   * Many questions on one stream, each with its own id. Answers come in the order of the questions (those of decoupled models as produced); a
+   * question that fails is a result with `error`, and the stream goes on. Questions are drawn no faster than answers are taken.
+   * Leaving the loop early cancels the stream.
+   */
+  async *inferStream(
+    requests: Iterable<InferOptions> | AsyncIterable<InferOptions>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamResult, void, undefined> {
+    const { path, requestSerialize, responseDeserialize } = methodOf(this.#service, "ModelStreamInfer");
+    const call = this.#once.makeBidiStreamRequest(
+      path,
+      requestSerialize as (message: Buffer) => Buffer, // the definition passes bytes through
+      responseDeserialize as (message: Buffer) => Buffer,
+      this.#metadata(),
+      options.deadlineMs === undefined ? {} : { deadline: deadline(options.deadlineMs) },
+    );
+    const codec = {
+      encode: (request: InferOptions) => encodeInferRequest(toInferenceRequest(request)),
+      decode: decodeStreamResult,
+    };
+    const cancel = () => call.cancel();
+    const exchange = new StreamExchange(call, codec, options.window ?? this.#options.streamWindow);
+    if (options.signal?.aborted === true) cancel();
+    options.signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      void exchange.send(requests);
+      yield* exchange.results();
+    } finally {
+      options.signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Name, version and extensions of the server. */
+  async serverMetadata(options: CallOptions = {}): Promise<ServerMetadata> {
+    return readServerMetadata(await this.#control("ServerMetadata", {}, options));
+  }
+
+  /** Inputs and outputs of a model. */
+  async metadata(model: string, version = "", options: CallOptions = {}): Promise<ModelMetadata> {
+    return readModelMetadata(await this.#control("ModelMetadata", { name: model, version }, options));
+  }
+
+  /** The configuration in force, completed from the model file. */
+  async configuration(model: string, version = "", options: CallOptions = {}): Promise<ModelConfiguration> {
+    return readModelConfiguration(await this.#control("ModelConfig", { name: model, version }, options));
+  }
+
+  /** Counters of one version, of all ready versions (version empty), or of all models (both empty). */
+  async statistics(model = "", version = "", options: CallOptions = {}): Promise<readonly ModelStatistics[]> {
+    return readModelStatistics(await this.#control("ModelStatistics", { name: model, version }, options));
+  }
+
+  /** The models of the server's repository. */
+  async repositoryIndex(options: CallOptions = {}): Promise<readonly ModelIndexEntry[]> {
+    return readRepositoryIndex(await this.#control("RepositoryIndex", {}, options));
+  }
+
+  /** Whether the server takes requests; with a model's name, whether that model (any version when empty) does. */
+  async ready(model = "", version = "", options: CallOptions = {}): Promise<boolean> {
+    const answer =
+      model === ""
+        ? await this.#control("ServerReady", {}, options)
+        : await this.#control("ModelReady", { name: model, version }, options);
+    return (answer as { readonly ready: boolean }).ready; // both answers have this one field
+  }
+
+  /** The standard health check; the service empty: the server. @throws ClientError NOT_FOUND for an unknown service. */
+  async health(service = "", options: CallOptions = {}): Promise<string> {
+    const answer = await this.#call(this.#repeating, healthService(), "Check", { service }, options);
+    return (answer as { readonly status: string }).status; // HealthCheckResponse's one field
+  }
+
+  /** Loads or reloads a model; resolves when it serves. Needs `--model-control explicit`. */
+  async load(model: string, options: CallOptions = {}): Promise<void> {
+    await this.#control("RepositoryModelLoad", { model_name: model }, options);
+  }
+
+  /** Unloads a model. Needs `--model-control explicit`. */
+  async unload(model: string, options: CallOptions = {}): Promise<void> {
+    await this.#control("RepositoryModelUnload", { model_name: model }, options);
+  }
+
+  /** Ends the connections; running calls end with CANCELLED or UNAVAILABLE. */
+  close(): void {
+    this.#repeating.close();
+    this.#once.close();
+  }
+
+  async #control(method: string, message: object, options: CallOptions): Promise<object> {
+    return await this.#call(this.#repeating, this.#service, method, message, options);
+  }
+
+  #call(
+    client: Client,
+    service: ServiceDefinition,
+    method: string,
+    message: object,
+    options: CallOptions,
+  ): Promise<object> {
+    const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      if (signal?.aborted === true) return reject(new ClientError(statusCodes.CANCELLED, "cancelled by the caller"));
+      const call = client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        message,
+        this.#metadata(),
+        { deadline: deadline(options.deadlineMs ?? this.#options.deadlineMs) },
+        (error: ServiceError | null, answer?: object) => {
+          signal?.removeEventListener("abort", cancel);
+          if (error === null && answer !== undefined) resolve(answer);
+          else if (error !== null) reject(clientErrorOf(error));
+          else reject(new ClientError(statusCodes.INTERNAL, "the server ended the call without an answer"));
+        },
+      );
+      const cancel = () => call.cancel();
+      signal?.addEventListener("abort", cancel, { once: true });
+    });
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    for (const [key, value] of Object.entries(this.#options.metadata)) metadata.set(key, value);
+    return metadata;
+  }
+}
+
+function methodOf(service: ServiceDefinition, method: string): ServiceDefinition[string] {
+  const definition = service[method];
+  if (definition === undefined) throw new InferenceError("internal", `no method ${method}`);
+  return definition;
+}
+
+/** The point of time that is so many milliseconds away, shortened where servers would misread it. */
+function deadline(milliseconds: number): number {
+  if (!(milliseconds > 0)) {
+    throw new InferenceError("invalid", `deadlineMs is ${milliseconds}, expected a number above 0`);
+  }
+  return Date.now() + Math.min(milliseconds, maxDeadlineMs);
+}
