@@ -69,7 +69,7 @@ export class ModelSeries {
   }
 
   recordLoad(seconds: number, isLoaded: boolean): void {
-    this.#loads[isLoaded ? "loaded" : "failed"] ??= this.group.histogram(
+    this.#loads[isLoaded ? "loaded" : "failed"] ??= this.group.lifeHistogram(
       instruments.loadDuration,
       isLoaded ? {} : { "error.type": otherValue },
     );

@@ -9,14 +9,19 @@ const shortestPeriodMs = 1000;
 /** How often the delay of the event loop is sampled. */
 const delayResolutionMs = 10;
 
+/** A sample is the time between two turns of a timer, so an idle loop measures the timer's period: that much is no delay. */
+function delaySeconds(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e9 - delayResolutionMs / 1000);
+}
+
 const delayFields = [
-  ["delayMin", (delay: DelayHistogram) => delay.min],
-  ["delayMax", (delay: DelayHistogram) => delay.max],
-  ["delayMean", (delay: DelayHistogram) => delay.mean],
-  ["delayStddev", (delay: DelayHistogram) => delay.stddev],
-  ["delayP50", (delay: DelayHistogram) => delay.percentile(50)],
-  ["delayP90", (delay: DelayHistogram) => delay.percentile(90)],
-  ["delayP99", (delay: DelayHistogram) => delay.percentile(99)],
+  ["delayMin", (delay: DelayHistogram) => delaySeconds(delay.min)],
+  ["delayMax", (delay: DelayHistogram) => delaySeconds(delay.max)],
+  ["delayMean", (delay: DelayHistogram) => delaySeconds(delay.mean)],
+  ["delayStddev", (delay: DelayHistogram) => delay.stddev / 1e9],
+  ["delayP50", (delay: DelayHistogram) => delaySeconds(delay.percentile(50))],
+  ["delayP90", (delay: DelayHistogram) => delaySeconds(delay.percentile(90))],
+  ["delayP99", (delay: DelayHistogram) => delaySeconds(delay.percentile(99))],
 ] as const;
 
 type DelayHistogram = ReturnType<typeof monitorEventLoopDelay>;
@@ -53,7 +58,7 @@ function observeEventLoop(registry: SeriesRegistry): () => void {
   registry.onCollect(() => {
     const now = performance.now();
     if (now - since < shortestPeriodMs || delay.count === 0) return;
-    for (const { level, read } of levels) level.set(read(delay) / 1e9);
+    for (const { level, read } of levels) level.set(read(delay));
     const current = performance.eventLoopUtilization();
     utilization.set(performance.eventLoopUtilization(current, before).utilization);
     delay.reset();

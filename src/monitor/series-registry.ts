@@ -54,6 +54,13 @@ export class SeriesGroup {
     return series;
   }
 
+  /** A histogram of what happens to the group itself, such as its load: shown at once, and no sign that the group is in use. */
+  lifeHistogram(instrument: Instrument, attributes: Readonly<Attributes> = {}): HistogramSeries {
+    const series = new HistogramSeries(instrument.boundaries ?? [], this.#dropped);
+    this.#add(instrument, { attributes, read: () => series.snapshot(), isUsed: undefined });
+    return series;
+  }
+
   level(instrument: Instrument, attributes: Readonly<Attributes> = {}): CounterSeries {
     const series = new CounterSeries(this.#dropped);
     this.#add(instrument, { attributes, read: () => series.value, isUsed: undefined });
