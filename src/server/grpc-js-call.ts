@@ -1,0 +1,199 @@
+import type { Http2Stream } from "node:http2";
+import { constants } from "node:http2";
+import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import { toInferenceError } from "../errors.ts";
+import { statusCodes, statusText } from "../protocol/status.ts";
+import {
+  type AnyCallHandler,
+  type Call,
+  type CallListener,
+  type CallObserver,
+  type CallStatus,
+  errorStatus,
+} from "./call.ts";
+import type { Log } from "./log.ts";
+import type { OpenCall, OpenCalls } from "./open-calls.ts";
+
+/**
+ * The only file that touches a grpc-js call. It takes calls over at the interceptor, grpc-js' documented seam below its Node streams
+ * (gRFC L112), because those object-mode streams cost more per message than everything of ours, hand HTTP/2 one message at a time, and end
+ * calls without a status when they are destroyed or written to late.
+ */
+
+type Base = Parameters<ServerInterceptor>[1];
+
+/** What every call of a server shares. */
+export interface CallSurroundings {
+  readonly openCalls: OpenCalls;
+  readonly observer: CallObserver;
+  readonly log: Log;
+}
+
+/** Takes over each call whose path (`/package.Service/Method`) is in the table; grpc-js needs a registered handler besides, which never runs. */
+export function createTakeover(
+  handlers: ReadonlyMap<string, AnyCallHandler>,
+  surroundings: CallSurroundings,
+): ServerInterceptor {
+  return (method, base) => {
+    const handler = handlers.get(method.path);
+    if (handler === undefined) return new ServerInterceptingCall(base);
+    const start = () => base.start(new GrpcJsCall(method.path.slice(1), base, handler, surroundings));
+    return new ServerInterceptingCall(base, { start });
+  };
+}
+
+/** A gRPC status code as the HTTP/2 error code that clients map back to it (gRPC over HTTP/2, "HTTP2 Transport Mapping"). */
+const resetCodes: ReadonlyMap<number, number> = new Map([
+  [statusCodes.UNAVAILABLE, constants.NGHTTP2_REFUSED_STREAM],
+  [statusCodes.RESOURCE_EXHAUSTED, constants.NGHTTP2_ENHANCE_YOUR_CALM],
+]);
+
+class GrpcJsCall implements Call<unknown>, OpenCall {
+  readonly method: string;
+  readonly startMs = performance.now();
+  deadlineMs = Number.POSITIVE_INFINITY;
+  isOpen = true;
+  unacceptedWrites = 0;
+  acceptedWrites = 0;
+  readonly #base: Base;
+  readonly #handler: AnyCallHandler;
+  readonly #surroundings: CallSurroundings;
+  #listener: CallListener<unknown> | undefined;
+  #metadata: Metadata | undefined;
+  #isReading = false;
+  #isReadWanted = false;
+  #endCode: number | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(method: string, base: Base, handler: AnyCallHandler, surroundings: CallSurroundings) {
+    this.method = method;
+    this.#base = base;
+    this.#handler = handler;
+    this.#surroundings = surroundings;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (!this.isOpen && this.#endCode !== statusCodes.OK) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  metadata(key: string): string | undefined {
+    const value = this.#metadata?.get(key)[0];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** grpc-js hands over a message that it already has from within `startRead`: a loop here, or a thousand small messages would nest. */
+  read(): void {
+    this.#isReadWanted = true;
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#isReadWanted) {
+      this.#isReadWanted = false;
+      this.#base.startRead();
+    }
+    this.#isReading = false;
+  }
+
+  write(response: unknown, onAccepted: () => void): void {
+    if (!this.isOpen) return;
+    this.unacceptedWrites++;
+    this.#base.sendMessage(response, () => {
+      this.unacceptedWrites--;
+      this.acceptedWrites++;
+      try {
+        onAccepted();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  end(status: CallStatus): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    const isCode = Number.isInteger(status.code) && status.code >= 0 && status.code <= 16;
+    this.#endCode = isCode ? status.code : statusCodes.UNKNOWN;
+    this.#base.sendStatus({
+      code: this.#endCode,
+      details: statusText(status.details), // encodeURI inside grpc-js throws on half a surrogate pair
+      metadata: trailersOf(status),
+    });
+    if (this.#endCode !== statusCodes.OK) this.#controller?.abort();
+  }
+
+  reset(code: number): void {
+    this.end({ code, details: "the answers were not read in time" });
+    this.#endCode = code;
+    // grpc-js has no way to reset a call, and its stream is private; where it is not found, the trailers wait for the reader.
+    const { stream } = this.#base as unknown as { stream?: Http2Stream };
+    stream?.close?.(resetCodes.get(code) ?? constants.NGHTTP2_CANCEL);
+  }
+
+  // From here on: what grpc-js calls.
+
+  onReceiveMetadata(metadata: Metadata): void {
+    const { openCalls, observer } = this.#surroundings;
+    this.#metadata = metadata;
+    const deadline = Number(this.#base.getDeadline()); // epoch milliseconds
+    if (deadline !== Number.POSITIVE_INFINITY) this.deadlineMs = this.startMs + (deadline - Date.now());
+    openCalls.add(this);
+    observer.onCallStart(this.method);
+    try {
+      this.#listener = this.#handler(this);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onReceiveMessage(message: unknown): void {
+    if (!this.isOpen) return;
+    try {
+      this.#listener?.onMessage(message);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onReceiveHalfClose(): void {
+    if (!this.isOpen) return;
+    try {
+      this.#listener?.onHalfClose();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The HTTP/2 stream is over: after our own end as well as after a cancel, a lost connection or a status of grpc-js' own. */
+  onCancel(): void {
+    const { openCalls, observer } = this.#surroundings;
+    this.isOpen = false;
+    openCalls.remove(this);
+    if (this.#endCode === undefined) this.#controller?.abort();
+    const now = performance.now();
+    const code = this.#endCode ?? (now >= this.deadlineMs ? statusCodes.DEADLINE_EXCEEDED : statusCodes.CANCELLED);
+    observer.onCallEnd(this.method, code, now - this.startMs);
+    try {
+      this.#listener?.onClosed();
+    } catch (error) {
+      this.#surroundings.log.error("a call's clean-up failed", { method: this.method, error });
+    }
+  }
+
+  #fail(error: unknown): void {
+    const known = toInferenceError(error);
+    if (known.reason === "internal") {
+      this.#surroundings.log.error("a call failed", { method: this.method, error: known.cause ?? known });
+    }
+    this.end(errorStatus(known));
+  }
+}
+
+function trailersOf(status: CallStatus): Metadata | null {
+  if (status.trailers === undefined) return null;
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(status.trailers)) metadata.set(key, value);
+  return metadata;
+}

@@ -1,0 +1,47 @@
+import type { Parameters, RequestContext } from "../inference.ts";
+import type { Call } from "./call.ts";
+
+/** The tenant of callers that are not recognised as anybody else. */
+const defaultTenant = "default";
+
+/**
+ * What the runtime learns about the caller of one request. What few requests need (signal, trace context) is looked up when it is asked for.
+ */
+export class InferenceContext implements RequestContext {
+  readonly arrivalTimeMs: number;
+  deadlineMs: number;
+  readonly tenant = defaultTenant;
+  readonly #call: Call<Buffer>;
+  #isCancelled = false;
+
+  constructor(call: Call<Buffer>, arrivalTimeMs: number) {
+    this.#call = call;
+    this.arrivalTimeMs = arrivalTimeMs;
+    this.deadlineMs = call.deadlineMs;
+  }
+
+  /** The call's own signal, shared by all messages of a stream, until this request alone is cancelled. */
+  get signal(): AbortSignal {
+    return this.#isCancelled ? AbortSignal.abort() : this.#call.signal;
+  }
+
+  get traceParent(): string | undefined {
+    return this.#call.metadata("traceparent");
+  }
+
+  get traceState(): string | undefined {
+    return this.#call.metadata("tracestate");
+  }
+
+  /** Cancels this request and no other of its stream. Seen by whoever reads `signal` from here on, as the batcher does when it takes a batch. */
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
+  /** Applies `sluice_timeout_ms`, the deadline of one request counted from its arrival; the call's own deadline stays if it is nearer. */
+  limitTo(parameters: Parameters): void {
+    if (parameters.size === 0) return;
+    const timeoutMs = parameters.get("sluice_timeout_ms");
+    if (timeoutMs !== undefined) this.deadlineMs = Math.min(this.deadlineMs, this.arrivalTimeMs + Number(timeoutMs));
+  }
+}

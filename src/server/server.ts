@@ -1,0 +1,157 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { ServeConfig } from "../config.ts";
+import { inferenceService } from "../protocol/definitions.ts";
+import { statusCodes } from "../protocol/status.ts";
+import type { Repository } from "../runtime/repository.ts";
+import { Admission, drainingError } from "./admission.ts";
+import { type CallObserver, errorStatus, silentCallObserver } from "./call.ts";
+import { controlHandlers } from "./control-service.ts";
+import { GrpcJsServer } from "./grpc-js-server.ts";
+import { Health } from "./health.ts";
+import { inferenceHandlers, internalErrorLogger } from "./inference-service.ts";
+import { type BoundAddress, Listener } from "./listener.ts";
+import { type Log, silentLog } from "./log.ts";
+import { type ServiceHandlers, serviceNames } from "./method-table.ts";
+import { OpenCalls } from "./open-calls.ts";
+import { reflectionServices } from "./reflection.ts";
+
+/** What a gRPC server is made of. */
+export interface GrpcServerOptions {
+  readonly repository: Repository;
+  readonly config: ServeConfig;
+  /** Default: nothing is measured. */
+  readonly callObserver?: CallObserver;
+  /** Default: nothing is logged. */
+  readonly log?: Log;
+}
+
+/** What is held at a moment; all zero when nobody calls. */
+export interface GrpcServerLoad {
+  readonly openCalls: number;
+  readonly bufferedBytes: number;
+  readonly pausedStreams: number;
+  readonly healthWatchers: number;
+  readonly connections: number;
+}
+
+/** Share of the time left to stop that calls ended by us, and then connections, get to deliver their statuses; at most a second each. */
+const deliveryShare = 0.1;
+const maxDeliveryMs = 1_000;
+
+/** How often stalled readers are looked for within the time that they get. */
+const stallLooks = 4;
+
+/** The gRPC port: listener, calls, services. One life: made, started, drained, stopped. */
+export class GrpcServer {
+  readonly #config: ServeConfig;
+  readonly #admission: Admission;
+  readonly #openCalls = new OpenCalls();
+  readonly #health: Health;
+  readonly #transport: GrpcJsServer;
+  readonly #listener: Listener;
+  #stallTimer: NodeJS.Timeout | undefined;
+  #draining: Promise<void> | undefined;
+
+  /** @throws InferenceError "invalid" when the configuration would expose the port unintendedly. */
+  constructor(options: GrpcServerOptions) {
+    const { repository, config, callObserver: observer = silentCallObserver, log = silentLog } = options;
+    this.#config = config;
+    this.#admission = new Admission(config.maxBufferedBytes);
+    this.#health = new Health(repository, log);
+    const inference: ServiceHandlers = {
+      definition: inferenceService(),
+      handlers: {
+        ...controlHandlers(repository, this.#admission, config, log),
+        ...inferenceHandlers({
+          repository,
+          admission: this.#admission,
+          observer,
+          config,
+          logInternal: internalErrorLogger(log),
+        }),
+      },
+    };
+    const named = [inference, this.#health.service];
+    const services = config.reflection ? [...named, ...reflectionServices(serviceNames(named))] : named;
+    this.#transport = new GrpcJsServer(services, { openCalls: this.#openCalls, observer, log }, config);
+    this.#listener = new Listener(config, (socket) => this.#transport.accept(socket), log);
+  }
+
+  /** Whether new work is refused. */
+  get isStopping(): boolean {
+    return this.#draining !== undefined;
+  }
+
+  get load(): GrpcServerLoad {
+    return {
+      openCalls: this.#openCalls.size,
+      bufferedBytes: this.#admission.budget.usedBytes,
+      pausedStreams: this.#admission.budget.waitingCount,
+      healthWatchers: this.#health.watcherCount,
+      connections: this.#listener.connectionCount,
+    };
+  }
+
+  /** Binds host and port of the configuration; the address tells which port 0 became. @throws InferenceError "invalid". */
+  async start(): Promise<BoundAddress> {
+    const limitMs = this.#config.writeStallTimeoutMs;
+    const address = await this.#listener.listen(this.#config.grpcPort);
+    this.#stallTimer = setInterval(() => {
+      this.#openCalls.resetStalled(performance.now(), limitMs);
+    }, limitMs / stallLooks).unref();
+    return address;
+  }
+
+  /** Reports NOT_SERVING, waits `drainDelayMs` so that balancers notice, then refuses new connections, calls and stream messages. */
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    this.#health.stopServing();
+    if (this.#config.drainDelayMs > 0) await delay(this.#config.drainDelayMs);
+    this.#admission.drain();
+    this.#listener.close();
+    this.#health.endWatchers();
+  }
+
+  /**
+   * Drains, lets calls finish, ends those that are left with UNAVAILABLE, closes the connections; never later than `deadlineMs` (on the
+   * `performance.now()` clock) by more than a moment. Resolves to whether every call ended by itself.
+   */
+  async stop(deadlineMs: number): Promise<boolean> {
+    const deliveryMs = Math.min(maxDeliveryMs, Math.max(0, deadlineMs - performance.now()) * deliveryShare);
+    await within(this.drain(), deadlineMs - 2 * deliveryMs);
+    this.#admission.drain(); // also when the drain delay was longer than there is time
+    this.#listener.close();
+    this.#health.endWatchers();
+    const isClean = await within(this.#openCalls.untilEmpty(), deadlineMs - 2 * deliveryMs);
+    if (!isClean) {
+      this.#openCalls.endAll(errorStatus(drainingError()));
+      await within(this.#openCalls.untilEmpty(), deadlineMs - deliveryMs);
+      this.#openCalls.resetAll(statusCodes.UNAVAILABLE); // readers that take nothing, not even the status
+    }
+    await this.#transport.stop(Math.max(1, deadlineMs - performance.now()));
+    clearInterval(this.#stallTimer);
+    this.#listener.destroyConnections();
+    return isClean;
+  }
+}
+
+/** Whether a promise resolved before a moment on the `performance.now()` clock. */
+async function within(promise: Promise<unknown>, deadlineMs: number): Promise<boolean> {
+  const patience = new AbortController();
+  const done = promise.then(() => true);
+  const late = delay(Math.max(0, deadlineMs - performance.now()), false, { signal: patience.signal }).catch(
+    () => false,
+  );
+  const isDone = await Promise.race([done, late]);
+  patience.abort();
+  return isDone;
+}
+
+/** A server over a repository; `start` binds it. */
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  return new GrpcServer(options);
+}

@@ -1,0 +1,217 @@
+import { toInferenceError } from "../errors.ts";
+import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
+import { drainingError } from "./admission.ts";
+import { type Call, type CallListener, type CallStatus, errorStatus, okStatus } from "./call.ts";
+import { type OutputForm, outputFormOf } from "./inference-answer.ts";
+import { InferenceContext } from "./inference-context.ts";
+import type { InferenceSurroundings } from "./inference-service.ts";
+import { StreamItem } from "./stream-item.ts";
+
+/**
+ * One ModelStreamInfer call. Every message takes a place in the window, counted in messages and in bytes, from its decoding until HTTP/2
+ * accepted its last answer; while no place is free nothing is read, so the window of HTTP/2 closes and the sender stops. Answers leave in
+ * request order whichever models give them, unless the caller asked for completion order.
+ */
+export class InferenceStream implements CallListener<Buffer> {
+  /** How outputs are written where a request does not say. */
+  readonly outputForm: OutputForm;
+  readonly maxMessageBytes: number;
+  readonly #call: Call<Buffer>;
+  readonly #surroundings: InferenceSurroundings;
+  readonly #isUnordered: boolean;
+  /** The first error ends the stream with its status, instead of an answer in its place. */
+  readonly #isEndedByError: boolean;
+  /** Requests without their last answer written, in request order. */
+  #first: StreamItem | undefined;
+  #last: StreamItem | undefined;
+  /** Places taken of the window. */
+  #messages = 0;
+  /** Bytes charged: requests, held answers, and answers that HTTP/2 has not accepted. */
+  #bytes = 0;
+  #received = 0;
+  #answered = 0;
+  #isReadAsked = false;
+  #isHalfClosed = false;
+  #isClosed = false;
+
+  constructor(call: Call<Buffer>, surroundings: InferenceSurroundings) {
+    this.#call = call;
+    this.#surroundings = surroundings;
+    this.maxMessageBytes = surroundings.config.maxMessageBytes;
+    this.outputForm = outputFormOf(call);
+    this.#isUnordered = isSwitchedOn(call.metadata("sluice-unordered"));
+    this.#isEndedByError = isSwitchedOn(call.metadata("triton_grpc_error"));
+    this.#read();
+  }
+
+  onMessage(bytes: Buffer): void {
+    const { repository, admission, observer } = this.#surroundings;
+    this.#isReadAsked = false;
+    observer.onStreamMessage(this.#call.method, "received");
+    const item = new StreamItem(this, bytes.length, new InferenceContext(this.#call, performance.now()));
+    this.#enter(item);
+    try {
+      const parsed = parseInferRequest(bytes);
+      item.id = parsed.id;
+      if (this.#isCancellation(parsed)) {
+        this.#withdraw(item);
+        return;
+      }
+      if (admission.isDraining) throw drainingError();
+      const model = repository.find(parsed.modelName, parsed.modelVersion);
+      const request = resolveRequest(parsed);
+      item.context.limitTo(request.parameters);
+      item.setQuestion(request, model);
+      model.infer(request, item.context, item);
+      item.setIssued();
+    } catch (error) {
+      item.fail(toInferenceError(error));
+    }
+    this.#read();
+  }
+
+  onHalfClose(): void {
+    this.#isHalfClosed = true;
+    this.#endIfDone();
+  }
+
+  onClosed(): void {
+    this.#isClosed = true;
+    const { budget } = this.#surroundings.admission;
+    budget.forget(this.#read);
+    budget.release(this.#bytes);
+    this.#bytes = 0;
+    this.#messages = 0;
+    this.#first = undefined;
+    this.#last = undefined;
+  }
+
+  /** An answer of an item, its last one if the item has ended. Called by the item. */
+  answer(item: StreamItem, bytes: Buffer): void {
+    if (!this.#call.isOpen) return;
+    if (item.error !== undefined) this.#surroundings.logInternal(item.error, this.#call.method);
+    this.#charge(bytes.length);
+    if (!this.#isUnordered && item !== this.#first) {
+      item.held ??= [];
+      item.held.push(bytes);
+      return;
+    }
+    this.#send(item, bytes, item.isEnded);
+    if (item.isEnded) {
+      this.#unlink(item);
+      if (!this.#isUnordered) this.#advance();
+    }
+    this.#endIfDone();
+  }
+
+  #enter(item: StreamItem): void {
+    this.#received++;
+    this.#messages++;
+    this.#charge(item.requestBytes);
+    item.previous = this.#last;
+    if (this.#last === undefined) this.#first = item;
+    else this.#last.next = item;
+    this.#last = item;
+  }
+
+  #unlink(item: StreamItem): void {
+    if (item.previous === undefined) this.#first = item.next;
+    else item.previous.next = item.next;
+    if (item.next === undefined) this.#last = item.previous;
+    else item.next.previous = item.previous;
+  }
+
+  /** Undoes `#enter` for a message that is no request. */
+  #withdraw(item: StreamItem): void {
+    this.#unlink(item);
+    this.#received--;
+    this.#free(item.requestBytes, true);
+  }
+
+  /** Sends what waited for the item that was first until now. */
+  #advance(): void {
+    for (let first = this.#first; first?.held !== undefined && this.#call.isOpen; first = this.#first) {
+      this.#sendHeld(first, first.held);
+      if (!first.isEnded) return;
+      this.#unlink(first);
+    }
+  }
+
+  #sendHeld(item: StreamItem, held: readonly Buffer[]): void {
+    item.held = undefined;
+    const lastIndex = held.length - 1;
+    held.forEach((bytes, index) => {
+      this.#send(item, bytes, item.isEnded && index === lastIndex);
+    });
+  }
+
+  #send(item: StreamItem, bytes: Buffer, isLast: boolean): void {
+    if (isLast && item.error !== undefined && this.#isEndedByError) {
+      this.#end(errorStatus(item.error));
+      return;
+    }
+    if (isLast) this.#answered++;
+    this.#surroundings.observer.onStreamMessage(this.#call.method, "sent");
+    const charged = isLast ? bytes.length + item.requestBytes : bytes.length;
+    this.#call.write(bytes, () => this.#free(charged, isLast)); // HTTP/2 took the answer
+  }
+
+  #free(bytes: number, isPlace: boolean): void {
+    if (this.#isClosed) return;
+    this.#bytes -= bytes;
+    if (isPlace) this.#messages--;
+    this.#surroundings.admission.budget.release(bytes);
+    this.#read();
+  }
+
+  #charge(bytes: number): void {
+    this.#bytes += bytes;
+    this.#surroundings.admission.budget.acquire(bytes);
+  }
+
+  /** Reads on if there is a place, or as soon as there is one. */
+  readonly #read = (): void => {
+    if (this.#isReadAsked || this.#isHalfClosed || !this.#call.isOpen) return;
+    const { admission, config } = this.#surroundings;
+    if (this.#messages >= config.streamWindow) return;
+    if (this.#messages > 0 && this.#bytes >= config.streamWindowBytes) return;
+    if (admission.budget.isFull) {
+      admission.budget.whenRoom(this.#read);
+      return;
+    }
+    this.#isReadAsked = true;
+    this.#call.read();
+  };
+
+  /** `sluice_cancel` names a request of this stream that nobody waits for any more; such a message has no answer of its own. */
+  #isCancellation(parsed: ParsedRequest): boolean {
+    const { parameters } = parsed;
+    if (parameters.size === 0) return false;
+    const id = parameters.get("sluice_cancel")?.value;
+    if (id === undefined) return false;
+    for (let item = this.#first; item !== undefined; item = item.next) {
+      if (item.id === id && !item.isEnded) item.context.cancel();
+    }
+    return true;
+  }
+
+  #endIfDone(): void {
+    if (this.#isHalfClosed && this.#first === undefined) this.#end(okStatus);
+  }
+
+  #end(status: CallStatus): void {
+    this.#call.end({
+      ...status,
+      trailers: {
+        ...status.trailers,
+        "sluice-items-received": String(this.#received),
+        "sluice-items-answered": String(this.#answered),
+      },
+    });
+  }
+}
+
+/** Metadata that switches something on. */
+function isSwitchedOn(value: string | undefined): boolean {
+  return value === "true" || value === "1";
+}

@@ -1,0 +1,97 @@
+import { InferenceError, toInferenceError } from "../errors.ts";
+import type { InferenceResponse, Reply } from "../inference.ts";
+import { parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
+import { drainingError, shedError } from "./admission.ts";
+import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";
+import { encodeUnaryAnswer, outputForm, outputFormOf, type Question } from "./inference-answer.ts";
+import { InferenceContext } from "./inference-context.ts";
+import type { InferenceSurroundings } from "./inference-service.ts";
+import { noRequestStatus, secondRequestStatus } from "./unary-method.ts";
+
+/** One ModelInfer call: one request, one answer. Its bytes are charged from arrival until the call is closed. */
+export class UnaryInference implements CallListener<Buffer>, Reply {
+  readonly #call: Call<Buffer>;
+  readonly #surroundings: InferenceSurroundings;
+  #message: Buffer | undefined;
+  #question: Question | undefined;
+  #chargedBytes = 0;
+  #responses = 0;
+
+  constructor(call: Call<Buffer>, surroundings: InferenceSurroundings) {
+    this.#call = call;
+    this.#surroundings = surroundings;
+    if (surroundings.admission.isDraining) call.end(errorStatus(drainingError()));
+    else call.read();
+  }
+
+  onMessage(bytes: Buffer): void {
+    if (this.#message !== undefined) {
+      this.#call.end(secondRequestStatus(this.#call.method));
+      return;
+    }
+    if (!this.#surroundings.admission.budget.tryAcquire(bytes.length)) throw shedError();
+    this.#chargedBytes = bytes.length;
+    this.#message = bytes;
+    this.#call.read();
+  }
+
+  onHalfClose(): void {
+    if (this.#message === undefined) {
+      this.#call.end(noRequestStatus(this.#call.method));
+      return;
+    }
+    const context = new InferenceContext(this.#call, this.#call.startMs);
+    const parsed = parseInferRequest(this.#message);
+    const model = this.#surroundings.repository.find(parsed.modelName, parsed.modelVersion);
+    if (model.description.config.model_transaction_policy?.decoupled === true) {
+      throw new InferenceError(
+        "unsupported",
+        "ModelInfer RPC doesn't support models with decoupled transaction policy",
+      );
+    }
+    const request = resolveRequest(parsed);
+    context.limitTo(request.parameters);
+    this.#message = nothing; // what must be kept of it is in the views of the request
+    this.#question = { request, model };
+    model.infer(request, context, this);
+  }
+
+  onClosed(): void {
+    this.#surroundings.admission.budget.release(this.#chargedBytes);
+    this.#chargedBytes = 0;
+  }
+
+  respond(response: InferenceResponse, isFinal: boolean): void {
+    this.#responses++;
+    if (!isFinal || !this.#call.isOpen) return;
+    if (this.#responses !== 1) {
+      this.fail(new InferenceError("runtime", `expected a single response, got ${this.#responses}`));
+      return;
+    }
+    try {
+      this.#write(response);
+    } catch (error) {
+      this.fail(toInferenceError(error));
+    }
+  }
+
+  fail(error: InferenceError): void {
+    this.#surroundings.logInternal(error, this.#call.method);
+    this.#call.end(errorStatus(error));
+  }
+
+  #write(response: InferenceResponse): void {
+    const question = this.#question;
+    if (question === undefined) return;
+    const form = outputForm(question.request, outputFormOf(this.#call));
+    const bytes = encodeUnaryAnswer(question, response, form, this.#surroundings.config.maxMessageBytes);
+    this.#surroundings.admission.budget.acquire(bytes.length);
+    this.#chargedBytes += bytes.length;
+    this.#call.write(bytes, nothingToDo);
+    this.#call.end(okStatus); // queued behind the message, so that both and the headers can leave in one packet
+  }
+}
+
+function nothingToDo(): void {}
+
+const nothing = Buffer.alloc(0);
