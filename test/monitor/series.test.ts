@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { CounterSeries, HistogramSeries } from "../../src/monitor/series.ts";
+
+const boundaries = [0, 0.5, 1, 2];
+
+function histogramOf(values: readonly number[]): HistogramSeries {
+  const series = new HistogramSeries(boundaries);
+  for (const value of values) series.record(value);
+  return series;
+}
+
+describe("HistogramSeries", () => {
+  it("includes the upper bound in a bucket and excludes the lower", () => {
+    const { counts, sum, count } = histogramOf([-1, 0, 0.25, 0.5, 0.75, 1, 2, 2.5]).snapshot();
+    assert.deepEqual(counts, [2, 2, 2, 1, 1]);
+    assert.equal(sum, 6);
+    assert.equal(count, 8);
+  });
+
+  it("finds the bucket that a linear search finds", () => {
+    fc.assert(
+      fc.property(fc.double({ min: -3, max: 3, noNaN: true }), (value) => {
+        const expected = boundaries.findIndex((boundary) => value <= boundary);
+        const found = histogramOf([value]).snapshot().counts.indexOf(1);
+        assert.equal(found, expected === -1 ? boundaries.length : expected);
+      }),
+    );
+  });
+
+  it("drops and counts what is not finite", () => {
+    const dropped = new CounterSeries();
+    const series = new HistogramSeries(boundaries, dropped);
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1]) series.record(value);
+    assert.equal(dropped.value, 3);
+    assert.equal(series.count, 1);
+    assert.equal(series.snapshot().sum, 1);
+  });
+
+  it("merges two parts into the whole", () => {
+    const values = fc.array(fc.integer({ min: -1000, max: 1000 }).map((thousandths) => thousandths / 256));
+    fc.assert(
+      fc.property(values, values, (left, right) => {
+        const merged = histogramOf(left);
+        merged.merge(histogramOf(right));
+        assert.deepEqual(merged.snapshot(), histogramOf([...left, ...right]).snapshot());
+      }),
+    );
+  });
+
+  it("gives snapshots that later records do not change", () => {
+    const series = histogramOf([1]);
+    const before = series.snapshot();
+    series.record(1);
+    assert.equal(before.count, 1);
+    assert.deepEqual(before.counts, [0, 0, 1, 0, 0]);
+  });
+});
+
+describe("CounterSeries", () => {
+  it("drops and counts what is not finite", () => {
+    const dropped = new CounterSeries();
+    const series = new CounterSeries(dropped);
+    series.add(2);
+    series.add(Number.NaN);
+    series.set(Number.POSITIVE_INFINITY);
+    assert.equal(series.value, 2);
+    assert.equal(dropped.value, 2);
+  });
+});
