@@ -1,0 +1,133 @@
+import { describeRange, nearest, type Option, parseOption, serveOptions } from "../config.ts";
+import { InferenceError } from "../errors.ts";
+import type { ModelConfig } from "./model-config.ts";
+
+/** Settings of ours for one model. What a model does not set follows the server's option of the same meaning. */
+export interface ModelParameters {
+  readonly runTimeoutMs?: number;
+  readonly prefetch?: number;
+  readonly splitOversized?: boolean;
+  readonly maxQueueRequests?: number;
+  readonly maxQueueBytes?: number;
+  readonly intraOpThreads?: number;
+  readonly device?: (typeof serveOptions.device.choices)[number];
+  /** Ascending numbers of rows to which batches are filled up, so that a device sees few shapes. */
+  readonly batchBuckets?: readonly number[];
+}
+
+/** One of our settings under `parameters` of config.pbtxt. */
+export interface ModelParameter {
+  readonly field: keyof ModelParameters;
+  /** Kind, range and unit of the value; its `default` says what holds where no model and no server option says otherwise. */
+  readonly option: Option;
+  /** What happens when it is absent. */
+  readonly absent: string;
+  /** One sentence for the documentation: what it does. */
+  readonly description: string;
+}
+
+const prefix = "sluice_";
+
+/** The most batch buckets of a model: each is a shape that a device compiles for and that is warmed up. */
+export const maxBatchBuckets = 64;
+
+/** Every setting of ours, by its key in `parameters`. No other key may begin with `sluice_`. */
+export const modelParameters: Readonly<Record<string, ModelParameter>> = {
+  sluice_run_timeout_ms: {
+    field: "runTimeoutMs",
+    option: serveOptions.runTimeoutMs,
+    absent: "--run-timeout-ms",
+    description: "Longest run of one batch; then its runtime process is killed and only its requests fail.",
+  },
+  sluice_prefetch: {
+    field: "prefetch",
+    option: serveOptions.prefetch,
+    absent: "--prefetch",
+    description: "Batches sent ahead to a runtime process that is still running one.",
+  },
+  sluice_split_oversized: {
+    field: "splitOversized",
+    option: { kind: "boolean", default: true, group: "Models", description: "" },
+    absent: "on for streams, and for every request where the configuration names no max_batch_size",
+    description: "Split a request of more rows than max_batch_size and join the answers, instead of refusing it.",
+  },
+  sluice_max_queue_requests: {
+    field: "maxQueueRequests",
+    option: serveOptions.maxQueueRequests,
+    absent: "--max-queue-requests",
+    description: "Most requests waiting for one version of this model.",
+  },
+  sluice_max_queue_bytes: {
+    field: "maxQueueBytes",
+    option: serveOptions.maxQueueBytes,
+    absent: "--max-queue-bytes",
+    description: "Most request bytes waiting for one version of this model.",
+  },
+  sluice_intra_op_threads: {
+    field: "intraOpThreads",
+    option: serveOptions.intraOpThreads,
+    absent: "--intra-op-threads, shared among all runtime processes",
+    description: "ONNX Runtime threads of one instance of this model.",
+  },
+  sluice_device: {
+    field: "device",
+    option: serveOptions.device,
+    absent: "--device",
+    description: "Execution provider of this model; a named one that cannot start fails the load.",
+  },
+  sluice_batch_buckets: {
+    field: "batchBuckets",
+    option: { kind: "list", default: [], group: "Models", description: "" },
+    absent: "batches keep the number of rows that they have",
+    description: "Numbers of rows, ascending and separated by commas, to which batches are filled up with zero rows.",
+  },
+};
+
+/**
+ * Reads our settings from a configuration.
+ * @throws InferenceError "refused" for an unknown `sluice_` key (suggesting the nearest) or a value out of range.
+ */
+export function resolveModelParameters(config: ModelConfig): ModelParameters {
+  const resolved: Record<string, unknown> = {};
+  for (const [key, { string_value: text = "" }] of Object.entries(config.parameters ?? {})) {
+    if (!key.startsWith(prefix)) continue;
+    const parameter = Object.hasOwn(modelParameters, key) ? modelParameters[key] : undefined;
+    if (parameter === undefined) {
+      const near = nearest(key, Object.keys(modelParameters));
+      throw new InferenceError(
+        "refused",
+        `unknown parameter '${key}'${near === undefined ? "" : `, did you mean '${near}'?`}`,
+      );
+    }
+    resolved[parameter.field] = parseParameter(key, parameter, text, config.max_batch_size);
+  }
+  return resolved as ModelParameters; // each value was parsed by the option of its field
+}
+
+function parseParameter(
+  key: string,
+  { field, option }: ModelParameter,
+  text: string,
+  maxBatchSize: number | undefined,
+): unknown {
+  if (field === "batchBuckets") return parseBuckets(key, text, maxBatchSize);
+  try {
+    return parseOption(option, text, `parameter '${key}'`);
+  } catch (cause) {
+    const expected = describeRange(option);
+    throw new InferenceError("refused", `parameter '${key}' is ${JSON.stringify(text)}, expected ${expected}`, {
+      cause,
+    });
+  }
+}
+
+function parseBuckets(key: string, text: string, maxBatchSize: number | undefined): number[] {
+  const sizes = text.split(",").map((part) => (/^\s*[0-9]+\s*$/.test(part) ? Number(part) : Number.NaN));
+  const isAscending = sizes.every((size, i) => size > (sizes[i - 1] ?? 0));
+  const isWithin = maxBatchSize === undefined || sizes.every((size) => size <= maxBatchSize);
+  if (isAscending && isWithin && sizes.length <= maxBatchBuckets) return sizes;
+  throw new InferenceError(
+    "refused",
+    `parameter '${key}' is ${JSON.stringify(text)}, expected at most ${maxBatchBuckets} ascending numbers of rows up to max_batch_size${maxBatchSize === undefined ? "" : ` (${maxBatchSize})`}, separated by commas`,
+  );
+}
