@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createCallObserver } from "../../src/monitor/call-observer.ts";
+import { maxMethods } from "../../src/monitor/instruments.ts";
+import { SeriesRegistry } from "../../src/monitor/series-registry.ts";
+import { createReader, samples, scrape } from "./scrape.ts";
+
+function labels(method: string, status: string): string {
+  return `{rpc_system_name="grpc",rpc_method="${method}",rpc_status_code="${status}"`;
+}
+
+describe("createCallObserver", () => {
+  it("measures a call by method and status, with error.type for the server's own failures only", async () => {
+    const registry = new SeriesRegistry();
+    const calls = createCallObserver(registry, ["p.S/M"]);
+    for (const [code, times] of [
+      [0, 3],
+      [3, 1],
+      [14, 2],
+      [8, 1],
+    ] as const) {
+      for (let index = 0; index < times; index++) {
+        calls.onCallStart("p.S/M");
+        calls.onCallEnd("p.S/M", code, 5);
+      }
+    }
+    const values = samples(await scrape(createReader(registry)));
+    const name = "rpc_server_call_duration_seconds_count";
+    assert.equal(values.get(`${name}${labels("p.S/M", "OK")}}`), 3);
+    assert.equal(values.get(`${name}${labels("p.S/M", "INVALID_ARGUMENT")}}`), 1);
+    assert.equal(values.get(`${name}${labels("p.S/M", "RESOURCE_EXHAUSTED")}}`), 1);
+    assert.equal(values.get(`${name}${labels("p.S/M", "UNAVAILABLE")},error_type="UNAVAILABLE"}`), 2);
+    assert.equal(values.get(`rpc_server_call_duration_seconds_bucket${labels("p.S/M", "OK")},le="0.005"}`), 3);
+    assert.equal(values.get('sluice_rpc_active{rpc_method="p.S/M"}'), 0);
+  });
+
+  it("counts active calls and messages, by the name or the path of a method", async () => {
+    const registry = new SeriesRegistry();
+    const calls = createCallObserver(registry, ["p.S/M"]);
+    calls.onCallStart("p.S/M");
+    calls.onCallStart("/p.S/M");
+    calls.onStreamMessage("/p.S/M", "received");
+    calls.onStreamMessage("p.S/M", "received");
+    calls.onStreamMessage("p.S/M", "sent");
+    const values = samples(await scrape(createReader(registry)));
+    assert.equal(values.get('sluice_rpc_active{rpc_method="p.S/M"}'), 2);
+    assert.equal(values.get('sluice_stream_messages_total{rpc_method="p.S/M",sluice_direction="received"}'), 2);
+    assert.equal(values.get('sluice_stream_messages_total{rpc_method="p.S/M",sluice_direction="sent"}'), 1);
+  });
+
+  it("counts every unregistered method and unknown status together", async () => {
+    const registry = new SeriesRegistry();
+    const calls = createCallObserver(registry, ["p.S/M"]);
+    for (let index = 0; index < 5000; index++) {
+      calls.onCallStart(`made.up/${index}`);
+      calls.onCallEnd(`made.up/${index}`, index % 2 === 0 ? 12 : 10_000 + index, 1);
+    }
+    const values = samples(await scrape(createReader(registry)));
+    const name = "rpc_server_call_duration_seconds_count";
+    assert.equal(values.get(`${name}${labels("_OTHER", "UNIMPLEMENTED")},error_type="UNIMPLEMENTED"}`), 2500);
+    assert.equal(values.get(`${name}${labels("_OTHER", "UNKNOWN")},error_type="UNKNOWN"}`), 2500);
+    assert.equal([...values.keys()].filter((key) => key.startsWith(name)).length, 2);
+    assert.equal(values.get('sluice_rpc_active{rpc_method="_OTHER"}'), 0);
+  });
+
+  it("gives at most a bounded number of methods series of their own", async () => {
+    const registry = new SeriesRegistry();
+    createCallObserver(
+      registry,
+      Array.from({ length: maxMethods + 50 }, (_, index) => `p.S/M${index}`),
+    );
+    const names = [...samples(await scrape(createReader(registry))).keys()];
+    assert.equal(names.filter((name) => name.startsWith("sluice_rpc_active")).length, maxMethods + 1);
+  });
+});

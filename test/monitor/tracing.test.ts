@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { emptyResource } from "@opentelemetry/resources";
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { InferenceError, type Reason } from "../../src/errors.ts";
+import { TracingObserver } from "../../src/monitor/tracing.ts";
+import { createBatch, createFailure, createRecord, describeModel } from "./records.ts";
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+const spanId = "00f067aa0ba902b7";
+const sampled = `00-${traceId}-${spanId}-01`;
+const unsampled = `00-${traceId}-${spanId}-00`;
+const epochMs = 1_700_000_000_000;
+
+class Fixture {
+  readonly exporter = new InMemorySpanExporter();
+  readonly observer: TracingObserver;
+  readonly model = describeModel();
+  spansStarted = 0;
+
+  constructor(sampleRatio = 0, draw = 0.5) {
+    const provider = new TracerProvider({
+      resource: emptyResource(),
+      spanProcessors: [new SimpleSpanProcessor({ exporter: this.exporter })],
+    });
+    const tracer = provider.getTracer("test");
+    this.observer = new TracingObserver({
+      tracer: {
+        startSpan: (...given) => {
+          this.spansStarted++;
+          return tracer.startSpan(...given);
+        },
+        startActiveSpan: tracer.startActiveSpan.bind(tracer),
+      },
+      sampleRatio,
+      random: () => draw,
+      toEpochMs: (milliseconds) => epochMs + milliseconds,
+    });
+  }
+
+  run(record: ReturnType<typeof createRecord>): ReadableSpan | undefined {
+    this.observer.onAdmitted(this.model, record);
+    this.observer.onEnd(this.model, record);
+    return this.exporter.getFinishedSpans().at(-1);
+  }
+}
+
+function epochMsOf([seconds, nanoseconds]: readonly [number, number]): number {
+  return seconds * 1000 + nanoseconds / 1e6 - epochMs;
+}
+
+describe("TracingObserver", () => {
+  it("continues the caller's sampled trace", () => {
+    const span = new Fixture().run(createRecord({ traceParent: sampled, traceState: "vendor=1", rows: 3 }));
+    assert.equal(span?.spanContext().traceId, traceId);
+    assert.equal(span?.parentSpanContext?.spanId, spanId);
+    assert.equal(span?.parentSpanContext?.isRemote, true);
+    assert.equal(span?.spanContext().traceState?.get("vendor"), "1");
+    assert.equal(span?.kind, SpanKind.SERVER);
+    assert.equal(span?.name, "inference.GRPCInferenceService/ModelInfer");
+    assert.deepEqual(span?.attributes, {
+      "rpc.system.name": "grpc",
+      "rpc.method": "inference.GRPCInferenceService/ModelInfer",
+      "sluice.model.name": "seed",
+      "sluice.model.version": "1",
+      "sluice.request.rows": 3,
+    });
+  });
+
+  it("tells when each stage ended", () => {
+    const span = new Fixture(1).run(createRecord());
+    assert.deepEqual(
+      span?.events.map(({ name, time }) => [name, epochMsOf(time)]),
+      [
+        ["queue", 1003],
+        ["compute_input", 1004],
+        ["compute_infer", 1008],
+        ["compute_output", 1009],
+      ],
+    );
+    assert.equal(epochMsOf(span?.startTime ?? [0, 0]), 1000);
+    assert.equal(epochMsOf(span?.endTime ?? [0, 0]), 1010);
+    assert.equal(span?.status.code, SpanStatusCode.UNSET);
+  });
+
+  it("names a stream's message by its method", () => {
+    const rpcMethod = "inference.GRPCInferenceService/ModelStreamInfer";
+    assert.equal(new Fixture(1).run(createRecord({ rpcMethod }))?.name, rpcMethod);
+  });
+
+  it("follows a caller that does not sample, whatever the ratio", () => {
+    const fixture = new Fixture(1);
+    const record = createRecord({ traceParent: unsampled });
+    assert.equal(fixture.run(record), undefined);
+    assert.equal(record.attachment, undefined);
+    assert.equal(fixture.spansStarted, 0);
+  });
+
+  it("draws lots where there is no valid context", () => {
+    for (const traceParent of [undefined, "00-nonsense"]) {
+      const options = traceParent === undefined ? {} : { traceParent };
+      assert.equal(new Fixture(0.4, 0.5).run(createRecord(options)), undefined);
+      const span = new Fixture(0.6, 0.5).run(createRecord(options));
+      assert.equal(span?.parentSpanContext, undefined);
+    }
+  });
+
+  it("does not take one caller's context for the next one's", () => {
+    const fixture = new Fixture();
+    const other = "a".repeat(32);
+    assert.equal(fixture.run(createRecord({ traceParent: sampled }))?.spanContext().traceId, traceId);
+    assert.equal(fixture.run(createRecord({ traceParent: `00-${other}-${spanId}-01` }))?.spanContext().traceId, other);
+    assert.equal(fixture.run(createRecord({ traceParent: sampled }))?.spanContext().traceId, traceId);
+    assert.equal(fixture.exporter.getFinishedSpans().length, 3);
+  });
+
+  it("marks the server's own failures as errors and the caller's only by their type", () => {
+    const cases: readonly [Reason, SpanStatusCode][] = [
+      ["runtime", SpanStatusCode.ERROR],
+      ["queue_full", SpanStatusCode.ERROR],
+      ["invalid", SpanStatusCode.UNSET],
+      ["cancelled", SpanStatusCode.UNSET],
+    ];
+    for (const [reason, code] of cases) {
+      const span = new Fixture(1).run(createFailure(new InferenceError(reason, "what went wrong")));
+      assert.equal(span?.status.code, code, reason);
+      assert.equal(span?.attributes["error.type"], reason);
+      assert.deepEqual(span?.events, []);
+    }
+  });
+
+  it("makes one batch span with links to its sampled requests, and links them back", () => {
+    const fixture = new Fixture();
+    const first = createRecord({ traceParent: sampled });
+    const second = createRecord({ traceParent: `00-${"b".repeat(32)}-${spanId}-01` });
+    const third = createRecord({ traceParent: unsampled });
+    for (const record of [first, second, third]) fixture.observer.onAdmitted(fixture.model, record);
+    fixture.observer.onBatch(fixture.model, createBatch([first, second, third], { padding: 5 }));
+    for (const record of [first, second, third]) fixture.observer.onEnd(fixture.model, record);
+    const [batch, ...requests] = fixture.exporter.getFinishedSpans();
+    assert.equal(batch?.name, "sluice.batch");
+    assert.equal(batch?.parentSpanContext, undefined);
+    assert.deepEqual(
+      batch?.links.map(({ context }) => context.traceId),
+      [traceId, "b".repeat(32)],
+    );
+    assert.equal(batch?.attributes["sluice.batch.rows"], 3);
+    assert.equal(batch?.attributes["sluice.batch.padding"], 5);
+    assert.equal(batch?.attributes["sluice.reason"], "full");
+    assert.equal(batch?.attributes["sluice.provider"], "cpu");
+    assert.equal(requests.length, 2);
+    for (const span of requests) assert.deepEqual(span.links[0]?.context.spanId, batch?.spanContext().spanId);
+  });
+
+  it("makes no span for a batch without sampled requests", () => {
+    const fixture = new Fixture();
+    fixture.observer.onBatch(fixture.model, createBatch([createRecord(), createRecord()]));
+    assert.equal(fixture.spansStarted, 0);
+  });
+
+  it("marks a batch that failed", () => {
+    const fixture = new Fixture(1);
+    const record = createRecord();
+    fixture.observer.onAdmitted(fixture.model, record);
+    const error = new InferenceError("runtime", "the run failed");
+    fixture.observer.onBatch(fixture.model, createBatch([record], { error }));
+    const [batch] = fixture.exporter.getFinishedSpans();
+    assert.deepEqual(batch?.status, { code: SpanStatusCode.ERROR, message: "the run failed" });
+  });
+});
