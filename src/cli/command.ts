@@ -1,6 +1,14 @@
 import type { EventEmitter } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { type OptionTable, type OptionValues, type Positional, parseArguments, resolveOptions } from "./arguments.ts";
+import { InferenceError } from "../errors.ts";
+import {
+  type OptionTable,
+  type OptionValues,
+  type Positional,
+  parseArguments,
+  resolveOptions,
+  UsageError,
+} from "./arguments.ts";
 
 /** What a command may touch of the process it runs in; tests give their own. */
 export interface CommandContext {
@@ -28,8 +36,8 @@ export interface CommandDescription<T extends OptionTable = OptionTable> {
   readonly description: readonly string[];
   readonly positionals: readonly Positional[];
   readonly options: T;
-  /** Whether each option can also be set by its environment variable. */
-  readonly readsEnvironment: boolean;
+  /** Options that can also be set by their environment variable. */
+  readonly environmentKeys: readonly string[];
   readonly examples: readonly { readonly command: string; readonly explanation: string }[];
 }
 
@@ -45,24 +53,39 @@ export interface CommandArguments<T extends OptionTable> {
   readonly options: OptionValues<T>;
 }
 
-/**
- * A command from its description and its work. `environment` reads the options that the environment sets; absent: the command takes
- * none from there.
- */
+/** How a command takes options from the environment. */
+export interface EnvironmentOptions<T extends OptionTable> {
+  readonly keys: readonly (keyof T & string)[];
+  /** The options that are set. @throws InferenceError "invalid" for a variable or value that no option knows. */
+  read(variables: CommandContext["environment"]): Partial<OptionValues<T>>;
+}
+
+/** A command from its description and its work; without `environment` it takes no option from there. */
 export function defineCommand<const T extends OptionTable>(
-  description: Omit<CommandDescription<T>, "readsEnvironment">,
+  description: Omit<CommandDescription<T>, "environmentKeys">,
   work: (args: CommandArguments<T>, context: CommandContext) => Promise<ExitCode>,
-  environment?: (variables: CommandContext["environment"]) => Partial<OptionValues<T>>,
+  environment?: EnvironmentOptions<T>,
 ): Command {
   return {
     ...description,
-    readsEnvironment: environment !== undefined,
+    environmentKeys: environment?.keys ?? [],
     async run(argv, context) {
       const { positionals, given } = parseArguments(argv, description.options, description.positionals);
-      const options = resolveOptions(description.options, given, environment?.(context.environment));
+      const options = resolveOptions(description.options, given, readEnvironment(environment, context));
       return await work({ positionals, options }, context);
     },
   };
+}
+
+function readEnvironment<T extends OptionTable>(
+  environment: EnvironmentOptions<T> | undefined,
+  context: CommandContext,
+): Partial<OptionValues<T>> {
+  try {
+    return environment?.read(context.environment) ?? {};
+  } catch (error) {
+    throw error instanceof InferenceError ? new UsageError(error.message, { cause: error }) : error;
+  }
 }
 
 /** Writes and waits until the stream has taken it; a reader that went away is no error of ours. */

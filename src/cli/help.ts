@@ -15,7 +15,7 @@ export function commandHelp(command: CommandDescription): string {
     sections.push(["Arguments:", ...lines].join("\n"));
   }
   for (const [group, options] of groups(command.options)) {
-    const lines = options.map(([key, option]) => optionHelp(key, option, command.readsEnvironment));
+    const lines = options.map(([key, option]) => optionHelp(key, option, command.environmentKeys.includes(key)));
     sections.push([`${group}:`, ...lines].join("\n"));
   }
   if (command.examples.length > 0) {

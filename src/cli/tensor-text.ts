@@ -1,0 +1,45 @@
+import { readTensor } from "../client/tensor-values.ts";
+import type { Datatype, Tensor } from "../tensor.ts";
+
+/** An element of an answer as JSON has it: bytes that are no UTF-8 are `{"b64": …}`. */
+export type JsonElement = number | bigint | boolean | string | { readonly b64: string };
+
+/** The elements of a tensor for JSON; floats are the shortest numbers that read back as the same float. */
+export function jsonElements(tensor: Tensor): readonly JsonElement[] {
+  return Array.from<number | bigint | boolean | Uint8Array, JsonElement>(readTensor(tensor), (value) => {
+    if (value instanceof Uint8Array) return utf8(value) ?? { b64: Buffer.from(value).toString("base64") };
+    return typeof value === "number" ? shortest(value, tensor.datatype) : value;
+  });
+}
+
+/** An element as text that loses nothing, for CSV. */
+export function exactText(element: JsonElement): string {
+  return typeof element === "object" ? `base64:${element.b64}` : String(element);
+}
+
+/** An element for the eyes: floats to six significant digits. */
+export function shortText(element: JsonElement): string {
+  if (typeof element === "number" && !Number.isInteger(element)) return String(Number(element.toPrecision(6)));
+  return exactText(element);
+}
+
+/** The decimal number with the fewest digits that rounds to this float: 0.1 for the FP32 nearest to 0.1. */
+export function shortest(value: number, datatype: Datatype): number {
+  if (datatype !== "FP32" && datatype !== "FP16") return value;
+  if (!Number.isFinite(value) || Number.isInteger(value)) return value;
+  const round = datatype === "FP32" ? Math.fround : Math.f16round;
+  const maxDigits = datatype === "FP32" ? 9 : 5;
+  for (let digits = 1; digits < maxDigits; digits++) {
+    const candidate = Number(value.toPrecision(digits));
+    if (round(candidate) === value) return candidate;
+  }
+  return Number(value.toPrecision(maxDigits));
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
