@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import Long from "long";
 import protobuf from "protobufjs";
 import { InferenceError } from "../../src/errors.ts";
 import { maxGroupDepth, WireReader } from "../../src/protocol/wire-reader.ts";
@@ -19,7 +20,7 @@ describe("WireReader", () => {
   test("reads any 64-bit varint as protobufjs writes it", () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
-        const bytes = protobuf.Writer.create().int64(protobuf.util.Long.fromString(value.toString())).finish();
+        const bytes = protobuf.Writer.create().int64(Long.fromString(value.toString())).finish();
         const read = new WireReader(Buffer.from(bytes), "Test").int64();
         assert.equal(BigInt(read), value);
         assert.equal(typeof read, Number.isSafeInteger(Number(value)) ? "number" : "bigint");
