@@ -142,7 +142,10 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     openCalls.add(this);
     observer.onCallStart(this.method);
     try {
+      this.#isReading = true; // no message before its listener is there
       this.#listener = this.#handler(this);
+      this.#isReading = false;
+      if (this.#isReadWanted) this.read();
     } catch (error) {
       this.#fail(error);
     }

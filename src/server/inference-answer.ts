@@ -7,6 +7,7 @@ import {
   encodeStreamResponse,
   type ResponseForm,
 } from "../protocol/infer-response.ts";
+import type { WireParameters } from "../protocol/parameters.ts";
 import type { Model } from "../runtime/model.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Call } from "./call.ts";
@@ -57,40 +58,51 @@ export function encodeUnaryAnswer(
   return checkSize(encodeInferResponse(rankClasses(question, response), unaryForms[form]), maxBytes);
 }
 
+/** What an answer on a stream needs beside itself. */
+export interface StreamAnswerOptions {
+  /** The last answer to its request. */
+  readonly isFinal: boolean;
+  readonly form: OutputForm;
+  readonly maxBytes: number;
+  /** What {@link echoOf} found in the request. */
+  readonly echo: Parameters | undefined;
+}
+
 /** A ModelStreamInferResponse that holds an answer; throws as {@link encodeUnaryAnswer}. */
 export function encodeStreamAnswer(
   question: Question,
   response: InferenceResponse,
-  isFinal: boolean,
-  form: OutputForm,
-  maxBytes: number,
+  { isFinal, form, maxBytes, echo }: StreamAnswerOptions,
 ): Buffer {
   const plain = streamForms[form][isFinal ? "last" : "more"];
-  const extraParameters = echoedParameters(question.request.parameters);
-  const full = extraParameters === undefined ? plain : { ...plain, extraParameters };
+  const full = echo === undefined ? plain : { ...plain, extraParameters: echo };
   return checkSize(encodeStreamResponse(rankClasses(question, response), full), maxBytes);
 }
 
-/** A ModelStreamInferResponse that tells a failure; before the model took the request it names the id alone, as Triton does. */
+/**
+ * A ModelStreamInferResponse that tells a failure.
+ * @param issued the request, once a model took it; before that the answer names the id alone, as Triton's does.
+ */
 export function encodeFailure(
   error: InferenceError,
   id: string,
-  request: InferenceRequest | undefined,
-  isIssued: boolean,
+  echo: Parameters | undefined,
+  issued: InferenceRequest | undefined,
 ): Buffer {
-  const echoed = request === undefined ? undefined : echoedParameters(request.parameters);
-  const parameters = echoed === undefined ? {} : { parameters: echoed };
-  if (request === undefined || !isIssued) return encodeStreamError(error, { id, ...parameters });
-  const { modelName, modelVersion } = request;
+  const parameters = echo === undefined ? {} : { parameters: echo };
+  if (issued === undefined) return encodeStreamError(error, { id, ...parameters });
+  const { modelName, modelVersion } = issued;
   return encodeStreamError(error, { id, modelName, modelVersion, isFinal: true, ...parameters });
 }
 
-/** The sender's own count, back on every answer of a stream. */
-function echoedParameters(parameters: Parameters): Parameters | undefined {
+/** The sender's own count, which comes back on every answer of a stream; undefined when the request has none. */
+export function echoOf(parameters: WireParameters): Parameters | undefined {
   if (parameters.size === 0) return undefined;
-  const number = parameters.get("sluice_sequence_number");
-  return number === undefined ? undefined : new Map([["sluice_sequence_number", number]]);
+  const number = parameters.get(sequenceNumber)?.value;
+  return typeof number === "number" || typeof number === "bigint" ? new Map([[sequenceNumber, number]]) : undefined;
 }
+
+const sequenceNumber = "sluice_sequence_number";
 
 function checkSize(bytes: Buffer, maxBytes: number): Buffer {
   if (bytes.length <= maxBytes) return bytes;

@@ -1,9 +1,25 @@
 import { type InferenceError, toInferenceError } from "../errors.ts";
-import type { InferenceRequest, InferenceResponse, Reply } from "../inference.ts";
+import type { InferenceRequest, InferenceResponse, Parameters, Reply } from "../inference.ts";
+import type { ParsedRequest } from "../protocol/infer-request.ts";
 import type { Model } from "../runtime/model.ts";
-import { encodeFailure, encodeStreamAnswer, outputForm, type Question } from "./inference-answer.ts";
+import {
+  echoOf,
+  encodeFailure,
+  encodeStreamAnswer,
+  type OutputForm,
+  outputForm,
+  type Question,
+} from "./inference-answer.ts";
 import type { InferenceContext } from "./inference-context.ts";
-import type { InferenceStream } from "./stream.ts";
+
+/** The stream that an item belongs to. */
+export interface ItemStream {
+  /** How outputs are written where a request does not say. */
+  readonly outputForm: OutputForm;
+  readonly maxMessageBytes: number;
+  /** Takes an answer of the item, its last one once `isEnded`. */
+  answer(item: StreamItem, bytes: Buffer): void;
+}
 
 /** One message of a stream on its way to its answer: the reply that the runtime holds, and a place in the order of the stream. */
 export class StreamItem implements Reply {
@@ -21,15 +37,22 @@ export class StreamItem implements Reply {
   /** The caller's id; empty until decoded. */
   id = "";
   readonly context: InferenceContext;
-  readonly #stream: InferenceStream;
+  readonly #stream: ItemStream;
+  #echo: Parameters | undefined;
   #question: Question | undefined;
   /** From here on a failure is one in execution and names the model (protocol: a failure before issue carries the id alone). */
   #isIssued = false;
 
-  constructor(stream: InferenceStream, requestBytes: number, context: InferenceContext) {
+  constructor(stream: ItemStream, requestBytes: number, context: InferenceContext) {
     this.#stream = stream;
     this.requestBytes = requestBytes;
     this.context = context;
+  }
+
+  /** Remembers what every answer carries, errors included. */
+  setParsed({ id, parameters }: ParsedRequest): void {
+    this.id = id;
+    this.#echo = echoOf(parameters);
   }
 
   /** Remembers what the answer needs: parameters, outputs asked for and the model's labels. */
@@ -49,7 +72,7 @@ export class StreamItem implements Reply {
     let bytes: Buffer;
     try {
       const form = outputForm(question.request, formOfCall);
-      bytes = encodeStreamAnswer(question, response, isFinal, form, maxMessageBytes);
+      bytes = encodeStreamAnswer(question, response, { isFinal, form, maxBytes: maxMessageBytes, echo: this.#echo });
     } catch (error) {
       this.fail(toInferenceError(error));
       return;
@@ -62,6 +85,9 @@ export class StreamItem implements Reply {
     if (this.isEnded) return;
     this.isEnded = true;
     this.error = error;
-    this.#stream.answer(this, encodeFailure(error, this.id, this.#question?.request, this.#isIssued));
+    this.#stream.answer(
+      this,
+      encodeFailure(error, this.id, this.#echo, this.#isIssued ? this.#question?.request : undefined),
+    );
   }
 }

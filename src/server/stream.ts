@@ -4,16 +4,15 @@ import { drainingError } from "./admission.ts";
 import { type Call, type CallListener, type CallStatus, errorStatus, okStatus } from "./call.ts";
 import { type OutputForm, outputFormOf } from "./inference-answer.ts";
 import { InferenceContext } from "./inference-context.ts";
-import type { InferenceSurroundings } from "./inference-service.ts";
-import { StreamItem } from "./stream-item.ts";
+import type { InferenceSurroundings } from "./inference-surroundings.ts";
+import { type ItemStream, StreamItem } from "./stream-item.ts";
 
 /**
  * One ModelStreamInfer call. Every message takes a place in the window, counted in messages and in bytes, from its decoding until HTTP/2
  * accepted its last answer; while no place is free nothing is read, so the window of HTTP/2 closes and the sender stops. Answers leave in
  * request order whichever models give them, unless the caller asked for completion order.
  */
-export class InferenceStream implements CallListener<Buffer> {
-  /** How outputs are written where a request does not say. */
+export class InferenceStream implements CallListener<Buffer>, ItemStream {
   readonly outputForm: OutputForm;
   readonly maxMessageBytes: number;
   readonly #call: Call<Buffer>;
@@ -52,7 +51,7 @@ export class InferenceStream implements CallListener<Buffer> {
     this.#enter(item);
     try {
       const parsed = parseInferRequest(bytes);
-      item.id = parsed.id;
+      item.setParsed(parsed);
       if (this.#isCancellation(parsed)) {
         this.#withdraw(item);
         return;

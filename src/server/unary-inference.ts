@@ -5,7 +5,7 @@ import { drainingError, shedError } from "./admission.ts";
 import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";
 import { encodeUnaryAnswer, outputForm, outputFormOf, type Question } from "./inference-answer.ts";
 import { InferenceContext } from "./inference-context.ts";
-import type { InferenceSurroundings } from "./inference-service.ts";
+import type { InferenceSurroundings } from "./inference-surroundings.ts";
 import { noRequestStatus, secondRequestStatus } from "./unary-method.ts";
 
 /** One ModelInfer call: one request, one answer. Its bytes are charged from arrival until the call is closed. */

@@ -1,0 +1,23 @@
+import type { ServeConfig } from "../config.ts";
+import type { InferenceError } from "../errors.ts";
+import type { Repository } from "../runtime/repository.ts";
+import type { Admission } from "./admission.ts";
+import type { CallObserver } from "./call.ts";
+import type { Log } from "./log.ts";
+
+/** What both inference methods work with. */
+export interface InferenceSurroundings {
+  readonly repository: Pick<Repository, "find">;
+  readonly admission: Admission;
+  readonly observer: CallObserver;
+  readonly config: Pick<ServeConfig, "streamWindow" | "streamWindowBytes" | "maxMessageBytes">;
+  /** Logs an error that is a bug of our own, with its cause; others are the caller's to know. */
+  logInternal(error: InferenceError, method: string): void;
+}
+
+/** How internal errors of the inference methods are logged: once, here, because the wire carries no cause. */
+export function internalErrorLogger(log: Log): InferenceSurroundings["logInternal"] {
+  return (error, method) => {
+    if (error.reason === "internal") log.error("a request failed", { method, error: error.cause ?? error });
+  };
+}
