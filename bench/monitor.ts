@@ -32,7 +32,7 @@ const model: ModelDescription = {
   signature: { inputs: [], outputs: [], maxBatchSize: 64 },
   provider: { requested: "auto", actual: "cpu", isPartial: false, detail: "" },
   batching: "",
-  classNames: new Map(),
+  classNames: [],
   loadMs: 10,
 };
 

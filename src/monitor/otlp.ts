@@ -17,6 +17,9 @@ import { InferenceError } from "../errors.ts";
 /** Longest wait for a collector's answer; a push interval below it shortens it. */
 const exportTimeoutMs = 10_000;
 
+/** How long an ended span waits for others to be pushed with, unless the push interval is shorter. */
+const spanDelayMs = 5000;
+
 /** Ended spans waiting to be pushed; more are dropped. */
 const maxQueuedSpans = 2048;
 
@@ -51,13 +54,14 @@ export function createPushReader(
 
 /** Pushes ended spans in batches. @throws InferenceError invalid, when the endpoint is no http or https URL. */
 export function createPushSpanProcessor(config: OtlpConfig, onFailure: ExportFailureListener): SpanProcessor {
-  const options = { url: signalUrl(config, "v1/traces"), timeoutMillis: exportTimeoutMs };
+  const timeoutMillis = Math.min(exportTimeoutMs, Math.round(config.otlpInterval * 1000));
+  const options = { url: signalUrl(config, "v1/traces"), timeoutMillis };
   const exporter = config.otlpProtocol === "grpc" ? new GrpcTraceExporter(options) : new HttpTraceExporter(options);
   return new BatchSpanProcessor({
     exporter: watchSpanExporter(exporter, onFailure),
-    exportTimeoutMillis: exportTimeoutMs,
+    exportTimeoutMillis: timeoutMillis,
     maxQueueSize: maxQueuedSpans,
-    scheduledDelayMillis: Math.min(5000, Math.round(config.otlpInterval * 1000)),
+    scheduledDelayMillis: Math.min(spanDelayMs, timeoutMillis),
   });
 }
 

@@ -12,7 +12,7 @@ export function describeModel(name = "seed", version = "1"): ModelDescription {
     signature: { inputs: [], outputs: [], maxBatchSize: 8 },
     provider: { requested: "auto", actual: "cpu", isPartial: false, detail: "" },
     batching: "",
-    classNames: new Map(),
+    classNames: [],
     loadMs: 250,
   };
 }
