@@ -27,7 +27,7 @@ export function checkNames(model: OnnxModel): void {
   if (model.graph) scopes.push(scopeOf(model.graph, "the graph"));
   for (const scope of scopes) {
     for (const [name, user] of freeNames(scope)) {
-      throw new InferenceError("refused", `${user} uses '${name}', which nothing in ${scope.label} makes`);
+      throw new InferenceError("refused", `${user} '${name}', which nothing in ${scope.label} makes`);
     }
   }
 }
@@ -84,7 +84,7 @@ function freeNames(scope: Scope): Map<string, string> {
       );
     }
     results.add(name);
-    if (!given.has(name) && !makers.has(name)) free.set(name, `output '${name}'`);
+    if (!given.has(name) && !makers.has(name)) free.set(name, "the list of outputs has");
   }
   checkAcyclic(scope, sources);
   return free;
@@ -93,7 +93,7 @@ function freeNames(scope: Scope): Map<string, string> {
 /** The names that a node uses, its subgraphs included, each with who uses it. */
 function usedNames(node: OnnxNode): Map<string, string> {
   const used = new Map<string, string>();
-  for (const name of node.input) if (name !== "") used.set(name, describeNode(node));
+  for (const name of node.input) if (name !== "") used.set(name, `${describeNode(node)} uses`);
   for (const graph of subgraphsOf(node)) {
     for (const [name, user] of freeNames(scopeOf(graph, `a subgraph of ${describeNode(node)}`))) used.set(name, user);
   }

@@ -30,7 +30,7 @@ export function takeOffZipMaps(model: OnnxModel): ClassNames {
     const result = node.output[0] ?? "";
     const names = classNamesOf(node);
     const output = outputs.get(result);
-    if (output) output.type = createScoresType(types.get(scores), names.length);
+    if (output) output.type = createScoresType(scoreType(types.get(scores), output), names.length);
     return [result, names];
   });
   const replaced = new Set(zipMaps);
@@ -70,9 +70,14 @@ function scoreTypes(graph: OnnxGraph): Map<string, OnnxValueInfo> {
   return new Map([...graph.value_info, ...graph.output, ...graph.input].map((info) => [info.name ?? "", info]));
 }
 
-/** A tensor [rows, classes], of FP32 unless the file says otherwise about the scores. */
-function createScoresType(scores: OnnxValueInfo | undefined, classes: number): NonNullable<OnnxValueInfo["type"]> {
-  const elementType = scores?.type?.tensor_type?.elem_type || onnxDatatypeNumber("FP32");
+/** Element type of the scores: what the file says about them or, else, about the values of the maps. FP32 when it says nothing. */
+function scoreType(scores: OnnxValueInfo | undefined, maps: OnnxValueInfo): number {
+  const ofMaps = maps.type?.sequence_type?.elem_type?.map_type?.value_type?.tensor_type?.elem_type;
+  return scores?.type?.tensor_type?.elem_type || ofMaps || onnxDatatypeNumber("FP32");
+}
+
+/** A tensor [rows, classes]. */
+function createScoresType(elementType: number, classes: number): NonNullable<OnnxValueInfo["type"]> {
   const rows: OnnxDimension = {};
   const columns: OnnxDimension = classes > 0 ? { dim_value: Long.fromNumber(classes) } : {};
   return { tensor_type: { elem_type: elementType, shape: { dim: [rows, columns] } } };
