@@ -74,26 +74,26 @@ function resolveOutput(output: ParsedOutput): RequestedOutput {
 function resolveInputs(request: ParsedRequest): readonly Tensor[] {
   const { inputs, rawContents } = request;
   const tensors: Tensor[] = [];
-  let nextRaw = 0;
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i] as ParsedInput; // i is below the length
     refuseSharedMemory(input.parameters, input.name, input.contents !== undefined, request.modelName);
-    tensors.push(resolveInput(input, takeData(request, input, nextRaw), request));
-    if (input.contents === undefined) nextRaw++;
+    tensors.push(resolveInput(input, takeData(request, input, i), request));
   }
-  if (nextRaw < rawContents.length) {
-    const count = rawContents.length;
+  if (rawContents.length > inputs.length) {
     throw new InferenceError(
       "invalid",
-      `raw_input_contents has ${count} entries but only ${nextRaw} inputs take one for model '${request.modelName}'`,
+      `raw_input_contents has ${rawContents.length} entries for ${inputs.length} inputs for model '${request.modelName}'`,
     );
   }
   return tensors;
 }
 
-/** The raw entry of an input, or its typed contents. */
-function takeData(request: ParsedRequest, input: ParsedInput, nextRaw: number): Uint8Array | WireContents {
-  const raw = request.rawContents[nextRaw];
+/**
+ * The raw entry of an input, or its typed contents. Either all inputs have one or all have the other, so the entry of an input is the
+ * one at its own place.
+ */
+function takeData(request: ParsedRequest, input: ParsedInput, index: number): Uint8Array | WireContents {
+  const raw = request.rawContents[index];
   if (input.contents === undefined && raw !== undefined) return raw;
   const where = `'${input.name}' for model '${request.modelName}'`;
   if (input.contents === undefined) {

@@ -26,7 +26,8 @@ export const rawForm: ResponseForm = { outputForm: "raw" };
 export const finalRawForm: ResponseForm = { outputForm: "raw", isFinal: true };
 
 /** `triton_final_response` as a field of the response, written once. */
-const finalEntries = { true: finalEntry(true), false: finalEntry(false) };
+const finalEntryTrue = finalEntry(true);
+const finalEntryFalse = finalEntry(false);
 
 function finalEntry(isFinal: boolean): Buffer {
   const parameters: Parameters = new Map([["triton_final_response", isFinal]]);
@@ -112,7 +113,7 @@ function responseSize(response: InferenceResponse, form: ResponseForm, sizes: re
     stringFieldSize(response.modelName) + stringFieldSize(response.modelVersion) + stringFieldSize(response.id);
   size += parametersSize(response.parameters);
   if (form.extraParameters !== undefined) size += parametersSize(form.extraParameters);
-  if (form.isFinal !== undefined) size += finalEntries[`${form.isFinal}`].length;
+  if (form.isFinal !== undefined) size += (form.isFinal ? finalEntryTrue : finalEntryFalse).length;
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as Tensor; // i is below the length
     size += fieldSize(sizes[i] as number); // one size an output
@@ -133,7 +134,7 @@ function writeResponse(
   writer.optionalString(responseTags.id, response.id);
   writeParameters(writer, responseTags.parameters, response.parameters);
   if (form.extraParameters !== undefined) writeParameters(writer, responseTags.parameters, form.extraParameters);
-  if (form.isFinal !== undefined) writer.raw(finalEntries[`${form.isFinal}`]);
+  if (form.isFinal !== undefined) writer.raw(form.isFinal ? finalEntryTrue : finalEntryFalse);
   for (let i = 0; i < outputs.length; i++) writeOutput(writer, outputs[i] as Tensor, sizes[i] as number, form);
   for (let i = 0; i < outputs.length; i++) {
     const output = outputs[i] as Tensor; // i is below the length

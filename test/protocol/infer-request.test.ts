@@ -153,6 +153,11 @@ describe("a request that breaks a rule", () => {
       `${core}input byte size mismatch for input 'X' for model 'm'. Expected 12, got 8`,
     ],
     [
+      "byte size, too long",
+      withInput({ shape: [1] }),
+      `${core}input byte size mismatch for input 'X' for model 'm'. Expected 4, got 8`,
+    ],
+    [
       "no id",
       withInput({ shape: [3] }, { id: "" }),
       "[request id: <id_unknown>] input byte size mismatch for input 'X' for model 'm'. Expected 12, got 8",
@@ -230,7 +235,7 @@ describe("a request that breaks a rule", () => {
     [
       "too many raw entries",
       withInput({}, { raw_input_contents: [Buffer.alloc(8), Buffer.alloc(8)] }),
-      "raw_input_contents has 2 entries but only 1 inputs take one for model 'm'",
+      "raw_input_contents has 2 entries for 1 inputs for model 'm'",
     ],
     [
       "typed field of another type",

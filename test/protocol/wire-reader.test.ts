@@ -44,6 +44,7 @@ describe("WireReader", () => {
     fails((r) => r.int64(), new Array(11).fill(0x80), /varint longer than 64 bits at byte 0/);
     fails((r) => r.tag(), [0x02], /field number 0 at byte 0/);
     fails((r) => r.tag(), [0xff, 0xff, 0xff, 0xff, 0x7f], /field number 4294967295 above 536870911/);
+    fails((r) => r.bytesField(), [3, 1, 2], /length 3 beyond the 2 bytes left at byte 0/);
     fails((r) => r.bytesField(), [5, 1, 2], /length 5 beyond the 2 bytes left at byte 0/);
     fails((r) => r.bytesField(), [...new Array(9).fill(0xff), 0x01], /length 18446744073709552000 beyond/);
     fails((r) => r.double(), [1, 2, 3], /fixed 64-bit value cut short/);
