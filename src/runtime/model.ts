@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { InferenceRequest, InferenceResponse, Reply, RequestContext, Signature } from "../inference.ts";
 import type { ModelConfig } from "../model/model-config.ts";
+import type { ClassNames } from "../model/zip-map.ts";
 
 /** Where the nodes of a loaded model run. */
 export interface ProviderInfo {
@@ -25,7 +26,7 @@ export interface ModelDescription {
   /** Why batching is on or off, in a sentence for metadata, log and `sluice inspect`. */
   readonly batching: string;
   /** Class names found in a ZipMap that was taken off, by output name. */
-  readonly classNames: ReadonlyMap<string, readonly string[]>;
+  readonly classNames: ClassNames;
   /** Milliseconds from the start of the load until ready. */
   readonly loadMs: number;
 }

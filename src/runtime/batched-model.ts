@@ -1,0 +1,351 @@
+import { InferenceError, toInferenceError } from "../errors.ts";
+import {
+  type InferenceRequest,
+  type InferenceResponse,
+  noParameters,
+  type Reply,
+  type RequestContext,
+} from "../inference.ts";
+import type { Tensor } from "../tensor.ts";
+import { type BatchPolicy, batchPolicy, decideBatch } from "./batcher.ts";
+import type { Clock } from "./clock.ts";
+import type { Model, ModelDescription } from "./model.ts";
+import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
+import { inputBytes, QueueEntry } from "./queue-entry.ts";
+import { levelOf, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
+import { ReplySequencer } from "./reply-sequencer.ts";
+import { type DropReason, RequestQueue } from "./request-queue.ts";
+import { splitRequest } from "./split-request.ts";
+import { Validator, type ValidRequest } from "./validator.ts";
+
+export interface BatchedModelOptions {
+  readonly clock: Clock;
+  readonly observers: Required<Observer>;
+  readonly maxQueueRequests: number;
+  readonly maxQueueBytes: number;
+  /** Bytes that the inputs of one batch may take in the arena. */
+  readonly slotBytes: number;
+  /** Requests of more rows than max_batch_size are split and joined again. */
+  readonly isSplitAllowed: boolean;
+}
+
+/** Where a model's batches run. */
+export interface BatchRunner {
+  /** The model has something to run: asks for a turn; the runner then calls {@link BatchedModel.take}. */
+  offer(): void;
+}
+
+/** Requests that were taken to be run together. */
+export interface Batch {
+  readonly entries: readonly QueueEntry[];
+  readonly rows: number;
+  readonly reason: BatchReason;
+  readonly takenMs: number;
+}
+
+/** How long a batch of this model takes at least: decays, so that one lucky run does not count for ever. */
+const shortestRunDecay = 1.02;
+/** Weight of the latest batch in the average time of a batch. */
+const averageWeight = 0.1;
+const shortestPushbackMs = 10;
+const longestPushbackMs = 10_000;
+
+/**
+ * A model whose requests wait in one queue and are run in batches. Holds the queue and the requests under way, decides what becomes of
+ * each request, and knows nothing of processes: runners come to take batches and bring back what became of them.
+ */
+export class BatchedModel implements Model {
+  readonly description: ModelDescription;
+  readonly #options: BatchedModelOptions;
+  readonly #validator: Validator;
+  readonly #policy: BatchPolicy;
+  readonly #queuePolicy: QueuePolicy;
+  readonly #queue: RequestQueue;
+  readonly #runners = new Set<BatchRunner>();
+  readonly #sequencer: ReplySequencer | undefined;
+  #running = 0;
+  #shortestRunMs = 0;
+  #averageRunMs = 0;
+  #cancelTimer: (() => void) | undefined;
+  #timerMs = Number.POSITIVE_INFINITY;
+  #refusal: InferenceError | undefined;
+  #onDrained: (() => void) | undefined;
+
+  constructor(description: ModelDescription, options: BatchedModelOptions) {
+    const { name, config, signature } = description;
+    this.description = description;
+    this.#options = options;
+    this.#policy = batchPolicy(config);
+    this.#queuePolicy = queuePolicy(config);
+    this.#validator = new Validator(name, signature, options.isSplitAllowed);
+    this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#fail(entry, dropError(reason)));
+    if (config.dynamic_batching?.preserve_ordering === true) this.#sequencer = new ReplySequencer();
+  }
+
+  /** Requests waiting or running. */
+  get pending(): number {
+    return this.#queue.requests + this.#running;
+  }
+
+  get hasWaiting(): boolean {
+    return this.#queue.requests > 0;
+  }
+
+  addRunner(runner: BatchRunner): void {
+    this.#runners.add(runner);
+    if (this.hasWaiting) runner.offer();
+  }
+
+  removeRunner(runner: BatchRunner): void {
+    this.#runners.delete(runner);
+  }
+
+  infer(request: InferenceRequest, context: RequestContext, reply: Reply): void {
+    const now = this.#options.clock.now();
+    let entry: QueueEntry;
+    try {
+      entry = this.#admit(request, context, reply, now);
+    } catch (error) {
+      this.#refuse(request, context, reply, toInferenceError(error), now);
+      return;
+    }
+    this.#options.observers.onAdmitted(this.description, entry);
+    const level = levelOf(request, this.#queuePolicy);
+    const maxRows = this.#rowsOfBatch(entry);
+    if (entry.rows <= maxRows) {
+      this.#enqueue(entry, level, now);
+    } else {
+      const whole: Reply = {
+        respond: (response) => this.#succeed(entry, response),
+        fail: (error) => this.#fail(entry, error),
+      };
+      for (const part of splitRequest(entry, maxRows, whole)) this.#enqueue(part, level, now);
+    }
+    this.#wake();
+  }
+
+  /** The next batch for a runner that is free now; undefined: nothing to run yet. */
+  take(): Batch | undefined {
+    const now = this.#options.clock.now();
+    const decision = decideBatch(this.#queue, this.#policy, now, this.#options.slotBytes, this.#shortestRunMs);
+    if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
+    if (decision.kind !== "batch") {
+      this.#checkDrained();
+      return undefined;
+    }
+    const entries = this.#queue.take(decision.count);
+    for (const entry of entries) entry.takenMs = now;
+    this.#running += entries.length;
+    return { entries, rows: decision.rows, reason: decision.reason, takenMs: now };
+  }
+
+  /** A batch has its answers: one list of tensors for each entry. */
+  complete(batch: Batch, record: BatchRecord, outputs: readonly (readonly Tensor[])[]): void {
+    this.#running -= batch.entries.length;
+    const runMs = record.endedMs - record.takenMs;
+    this.#shortestRunMs = this.#shortestRunMs === 0 ? runMs : Math.min(this.#shortestRunMs * shortestRunDecay, runMs);
+    this.#averageRunMs += averageWeight * (runMs - this.#averageRunMs);
+    this.#options.observers.onBatch(this.description, record);
+    const { name, version } = this.description;
+    for (let i = 0; i < batch.entries.length; i++) {
+      const entry = batch.entries[i] as QueueEntry; // i is an index of entries
+      entry.computeInputMs = record.computeInputMs;
+      entry.computeInferMs = record.computeInferMs;
+      entry.computeOutputMs = record.computeOutputMs;
+      this.#succeed(entry, {
+        modelName: name,
+        modelVersion: version,
+        id: entry.request.id,
+        parameters: noParameters,
+        outputs: outputs[i] as readonly Tensor[], // one for each entry
+      });
+    }
+    this.#checkDrained();
+  }
+
+  /** A batch failed for good: every request in it gets the error. */
+  fail(batch: Batch, record: BatchRecord, error: InferenceError): void {
+    this.#running -= batch.entries.length;
+    this.#options.observers.onBatch(this.description, record);
+    for (const entry of batch.entries) this.#fail(entry, error);
+    this.#checkDrained();
+  }
+
+  /** A batch failed in a way that may be one member's doing: each of them runs again alone, in front of all others. */
+  retryAlone(batch: Batch, record: BatchRecord): void {
+    this.#running -= batch.entries.length;
+    this.#options.observers.onBatch(this.description, record);
+    for (const entry of batch.entries) entry.isAlone = true;
+    this.#queue.unshift(batch.entries);
+    this.#wake();
+  }
+
+  /** A batch could not be handed over: its requests wait on. */
+  putBack(batch: Batch): void {
+    this.#running -= batch.entries.length;
+    this.#queue.unshift(batch.entries);
+  }
+
+  /** From now on requests are refused with this error, or accepted again (undefined). Those in the queue stay there. */
+  refuse(error: InferenceError | undefined): void {
+    this.#refusal = error;
+  }
+
+  /** Fails everything that waits. */
+  failWaiting(error: InferenceError): void {
+    for (const entry of this.#queue.clear()) this.#fail(entry, error);
+    this.#checkDrained();
+  }
+
+  /** Refuses new requests; resolves when all accepted ones have their answer. */
+  drain(error: InferenceError): Promise<void> {
+    this.#refusal = error;
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+      this.#checkDrained();
+    });
+  }
+
+  #admit(request: InferenceRequest, context: RequestContext, reply: Reply, now: number): QueueEntry {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    const valid = this.#validator.validate(request);
+    const deadlineMs = itemDeadline(request, context);
+    if (deadlineMs <= now + this.#shortestRunMs) throw dropError("deadline");
+    this.#checkRoom(request, valid);
+    return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, valid, deadlineMs);
+  }
+
+  #checkRoom(request: InferenceRequest, valid: ValidRequest): void {
+    const { maxQueueRequests, maxQueueBytes, slotBytes } = this.#options;
+    const byteLength = inputBytes(valid.inputs);
+    const level = levelOf(request, this.#queuePolicy);
+    const policy = this.#queuePolicy.levels[level - 1];
+    const isLevelFull = policy !== undefined && this.#queue.requestsIn(level) >= policy.maxRequests;
+    const isFull =
+      this.#queue.requests >= maxQueueRequests ||
+      (this.#queue.requests > 0 && this.#queue.bytes + byteLength > maxQueueBytes);
+    if (isLevelFull || isFull) throw queueFull(request, this.#pushbackMs());
+    if (byteLength <= slotBytes) return;
+    const rowBytes =
+      this.description.signature.maxBatchSize > 0 ? Math.ceil(byteLength / Math.max(1, valid.rows)) : byteLength;
+    if (rowBytes * 2 > slotBytes) {
+      throw new InferenceError(
+        "too_large",
+        `a row of ${rowBytes} bytes exceeds the ${slotBytes} bytes that a batch may carry (--arena-max-bytes)`,
+        {
+          retryAfterMs: -1,
+        },
+      );
+    }
+  }
+
+  /** Rows of one batch, limited by its bytes as well. */
+  #rowsOfBatch(entry: QueueEntry): number {
+    if (this.description.signature.maxBatchSize === 0) return Number.POSITIVE_INFINITY;
+    if (entry.byteLength <= this.#options.slotBytes) return this.#policy.maxRows;
+    return Math.max(
+      1,
+      Math.min(this.#policy.maxRows, Math.floor((this.#options.slotBytes * entry.rows) / entry.byteLength / 2)),
+    );
+  }
+
+  #enqueue(entry: QueueEntry, level: number, now: number): void {
+    const policy = this.#queuePolicy.levels[level - 1];
+    entry.queuedMs = now;
+    entry.whole.queuedMs = now;
+    if (policy !== undefined) entry.timeoutMs = now + timeoutOf(entry.request, policy);
+    this.#queue.push(entry, level);
+    const expiresMs = Math.min(entry.deadlineMs, entry.timeoutMs);
+    if (expiresMs < this.#timerMs) this.#wakeAt(expiresMs);
+  }
+
+  #wake(): void {
+    for (const runner of this.#runners) runner.offer();
+  }
+
+  /** One timer for the delay of a batch and for what expires while nobody takes a batch. */
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerMs) return;
+    this.#cancelTimer?.();
+    this.#timerMs = atMs;
+    this.#cancelTimer = this.#options.clock.after(atMs - this.#options.clock.now(), () => {
+      this.#cancelTimer = undefined;
+      this.#timerMs = Number.POSITIVE_INFINITY;
+      const nextMs = this.#queue.expire(this.#options.clock.now());
+      if (nextMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMs);
+      if (this.hasWaiting) this.#wake();
+      this.#checkDrained();
+    });
+  }
+
+  #succeed(entry: QueueEntry, response: InferenceResponse): void {
+    entry.whole.absorb(entry);
+    if (entry.whole !== entry) {
+      entry.reply.respond(response, true); // the part's reply is the joiner
+      return;
+    }
+    entry.endedMs = this.#options.clock.now();
+    this.#options.observers.onResponse(this.description, entry, response);
+    this.#options.observers.onEnd(this.description, entry);
+    entry.reply.respond(response, true);
+  }
+
+  #fail(entry: QueueEntry, error: InferenceError): void {
+    entry.whole.absorb(entry);
+    if (entry.whole !== entry) {
+      entry.reply.fail(error);
+      return;
+    }
+    if (entry.error !== undefined) return;
+    entry.error = error;
+    entry.endedMs = this.#options.clock.now();
+    this.#options.observers.onEnd(this.description, entry);
+    entry.reply.fail(error);
+  }
+
+  /** A request that never entered the queue. */
+  #refuse(request: InferenceRequest, context: RequestContext, reply: Reply, error: InferenceError, now: number): void {
+    const entry = new QueueEntry(
+      request,
+      context,
+      reply,
+      { inputs: [], rows: 0, shapeKey: "", outputs: [] },
+      Number.POSITIVE_INFINITY,
+    );
+    entry.queuedMs = now;
+    this.#fail(entry, error);
+  }
+
+  /** When a queue as full as this one will have been worked off, give or take a fifth so that clients do not return together. */
+  #pushbackMs(): number {
+    const batches = this.#queue.rows / this.#policy.maxRows / Math.max(1, this.#runners.size);
+    const estimateMs = batches * this.#averageRunMs * (0.8 + 0.4 * Math.random());
+    return Math.round(Math.min(longestPushbackMs, Math.max(shortestPushbackMs, estimateMs)));
+  }
+
+  #checkDrained(): void {
+    if (this.#onDrained === undefined || this.pending > 0) return;
+    this.#cancelTimer?.();
+    this.#onDrained();
+    this.#onDrained = undefined;
+  }
+}
+
+/** The earlier of the call's deadline and the request's own `sluice_timeout_ms`, which counts from its arrival. */
+function itemDeadline(request: InferenceRequest, context: RequestContext): number {
+  const own = request.parameters.get("sluice_timeout_ms");
+  return own === undefined ? context.deadlineMs : Math.min(context.deadlineMs, context.arrivalTimeMs + Number(own));
+}
+
+function dropError(reason: DropReason): InferenceError {
+  switch (reason) {
+    case "cancelled":
+      return new InferenceError("cancelled", "the caller cancelled the request");
+    case "deadline":
+      return new InferenceError("deadline", "the deadline passed, or would pass before the model could answer", {
+        retryAfterMs: -1,
+      });
+    case "queue_timeout":
+      return new InferenceError("queue_timeout", "Request timeout expired", { retryAfterMs: shortestPushbackMs });
+  }
+}

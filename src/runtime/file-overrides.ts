@@ -1,0 +1,37 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { InferenceError } from "../errors.ts";
+import type { ModelConfig } from "../model/model-config.ts";
+import { type ScannedModel, scanModelFolder } from "./repository-scan.ts";
+
+/** Model files that came inside load requests: each load in a private folder of its own, gone when the server ends. */
+export class FileOverrides {
+  readonly #folders: string[] = [];
+
+  /**
+   * @param files by `<version>/<file>`
+   * @throws InferenceError "invalid" for a path of another form
+   */
+  write(name: string, files: ReadonlyMap<string, Uint8Array>, config: ModelConfig): ScannedModel | undefined {
+    const root = mkdtempSync(join(tmpdir(), "sluice-override-")); // mode 0700
+    this.#folders.push(root);
+    const folder = join(root, "model");
+    for (const [path, bytes] of files) {
+      if (!/^[1-9]\d{0,17}\/[^/\\\0]+$/.test(path) || path.endsWith("/..") || path.endsWith("/.")) {
+        throw new InferenceError(
+          "invalid",
+          `invalid file override 'file:${path}', expected 'file:<version>/<file name>'`,
+        );
+      }
+      const target = join(folder, path);
+      mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+      writeFileSync(target, bytes, { mode: 0o600 });
+    }
+    return scanModelFolder(root, folder, name, config);
+  }
+
+  clear(): void {
+    for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,88 @@
+import type { Signature } from "../inference.ts";
+import type { ModelConfig } from "../model/model-config.ts";
+import type { ClassNames } from "../model/zip-map.ts";
+import type { ProviderInfo } from "./model.ts";
+import type { Device } from "./session.ts";
+
+/** What the front process asks a runtime process beside running batches; one JSON object in a control frame. */
+export type ControlRequest = LoadRequest | TryRequest | WarmUpRequest | UnloadRequest | DevicesRequest;
+
+/** Read, check and load a model file into a session. Answered by {@link LoadResult}. */
+export interface LoadRequest {
+  readonly operation: "load";
+  readonly sessionId: number;
+  readonly name: string;
+  readonly version: string;
+  /** The model file, and the folder of the model in which label files and external data may lie. */
+  readonly file: string;
+  readonly folder: string;
+  /** As written, or complete already. */
+  readonly config: ModelConfig;
+  /**
+   * `tried`: a {@link TryRequest} follows and completes the configuration; `untried`: complete it without running the model, because it
+   * cannot be tried; `final`: the configuration is complete.
+   */
+  readonly batching: "tried" | "untried" | "final";
+  readonly defaultMaxBatchSize: number;
+  readonly device: Device | "auto";
+  readonly deviceId?: number;
+  readonly isFallbackAllowed: boolean;
+  readonly intraOpThreads: number;
+  readonly maxModelNodes: number;
+  readonly maxModelBytes: number;
+}
+
+export interface LoadResult {
+  readonly config: ModelConfig;
+  readonly signature: Signature;
+  readonly provider: ProviderInfo;
+  readonly batching: string;
+  /** Class names found in ZipMaps that were taken off, by output. */
+  readonly classNames: ClassNames;
+}
+
+/**
+ * Complete the configuration by running the model on seeded rows, and decide whether it batches. Answered by {@link LoadResult}.
+ */
+export interface TryRequest {
+  readonly operation: "try";
+  readonly sessionId: number;
+}
+
+/** Run once: a sample of the configuration's `model_warmup` by its index, or zeros in so many rows. Answered by {@link WarmUpResult}. */
+export interface WarmUpRequest {
+  readonly operation: "warm-up";
+  readonly sessionId: number;
+  readonly rows: number;
+  readonly sample?: number;
+}
+
+export interface WarmUpResult {
+  readonly runMs: number;
+}
+
+export interface UnloadRequest {
+  readonly operation: "unload";
+  readonly sessionId: number;
+}
+
+/** Which execution providers start here. Answered by {@link DevicesResult}. */
+export interface DevicesRequest {
+  readonly operation: "devices";
+}
+
+export interface DevicesResult {
+  readonly devices: readonly Device[];
+}
+
+/** A body longer than a frame: it lies in the arena. */
+export interface BodyReference {
+  readonly arenaOffset: number;
+  readonly arenaLength: number;
+}
+
+/** Where an answer that is longer than a frame may be written; every control request carries it. */
+export interface AnswerRange {
+  readonly answerOffset: number;
+  readonly answerLimit: number;
+}

@@ -1,0 +1,216 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { InferenceError } from "../errors.ts";
+import type { Signature } from "../inference.ts";
+import { proveBatching } from "../model/batch-proof.ts";
+import { completeConfig, withBatching, withoutBatching } from "../model/complete-config.ts";
+import type { ModelConfig, ModelConfigWarmup } from "../model/model-config.ts";
+import { observeOutputShapes } from "../model/observed-shapes.ts";
+import { type PreparedModel, prepareModel } from "../model/prepared-model.ts";
+import { signatureOf } from "../model/signature.ts";
+import { validateConfig } from "../model/validate-config.ts";
+import { elementCount, itemBytes, type Tensor } from "../tensor.ts";
+import type { RanOutput, RunFrame } from "./frames.ts";
+import type { LoadRequest, LoadResult } from "./load-protocol.ts";
+import type { ProviderInfo } from "./model.ts";
+import { createSession } from "./provider.ts";
+import { type Device, fromTensor, type Port, type Session, toTensor, writeOutputs } from "./session.ts";
+
+/** Timings and outputs of one batch, as a `ran` frame tells them. */
+export interface RunResult {
+  readonly readMs: number;
+  readonly inferMs: number;
+  readonly writeMs: number;
+  readonly outputs: readonly RanOutput[];
+}
+
+/** A model in a runtime process: its session, its configuration, and what may be asked of it. */
+export class LoadedModel {
+  readonly #request: LoadRequest;
+  readonly #session: Session;
+  readonly #prepared: Omit<PreparedModel, "bytes">;
+  readonly #provider: ProviderInfo;
+  #config: ModelConfig;
+  #signature: Signature = { inputs: [], outputs: [], maxBatchSize: 0 };
+  #batching = "";
+
+  private constructor(request: LoadRequest, prepared: PreparedModel, session: Session, provider: ProviderInfo) {
+    const { sha256, summary, classNames } = prepared;
+    this.#request = request;
+    this.#prepared = { sha256, summary, classNames };
+    this.#session = session;
+    this.#provider = provider;
+    this.#config = request.config;
+  }
+
+  /**
+   * Reads, checks and loads the file.
+   * @param available execution providers that start in this process, best first
+   * @throws InferenceError "refused" when the file, the configuration or the provider cannot be used
+   */
+  static async load(request: LoadRequest, available: readonly Device[]): Promise<LoadedModel> {
+    if (request.batching !== "final") validateConfig(request.config, request.name);
+    const prepared = prepareModel(request.file, {
+      maxNodes: request.maxModelNodes,
+      maxBytes: request.maxModelBytes,
+    });
+    const { session, provider } = await createSession(prepared, request, available);
+    const model = new LoadedModel(request, prepared, session, provider);
+    try {
+      if (request.batching === "final") model.#complete(request.config, "");
+      if (request.batching === "untried") model.#completeUntried();
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+    return model;
+  }
+
+  get result(): LoadResult {
+    return {
+      config: this.#config,
+      signature: this.#signature,
+      provider: this.#provider,
+      batching: this.#batching,
+      classNames: this.#prepared.classNames,
+    };
+  }
+
+  /**
+   * Completes the configuration by running the model: observes the shapes of its outputs where the file cannot be relied on, and decides from
+   * the answers to seeded rows, alone and in batches, whether the model batches.
+   */
+  async try(): Promise<void> {
+    const { summary } = this.#prepared;
+    const observed = await observeOutputShapes(summary, (inputs) => this.#runTensors(inputs, portsOf(summary)));
+    const completed = completeConfig(this.#request.config, observed, this.#request);
+    if (!completed.isBatchingToBeProven) {
+      this.#complete(completed.config, completed.batching);
+      return;
+    }
+    this.#complete(completed.config, "");
+    const proof = await proveBatching(this.#signature, (inputs) => this.#runTensors(inputs));
+    if (proof.isShown) {
+      this.#complete(
+        withBatching(completed.config, observed, this.#request.defaultMaxBatchSize),
+        `on: ${proof.reason}`,
+      );
+    } else {
+      this.#complete(withoutBatching(completed.config, observed), `off: ${proof.reason}`);
+    }
+  }
+
+  /** Completes the configuration without running the model: what would have to be shown is taken as not shown. */
+  #completeUntried(): void {
+    const { summary } = this.#prepared;
+    const completed = completeConfig(this.#request.config, summary, this.#request);
+    if (completed.isBatchingToBeProven) {
+      this.#complete(
+        withoutBatching(completed.config, summary),
+        "off: the trial whether batches change answers did not end",
+      );
+    } else {
+      this.#complete(completed.config, completed.batching);
+    }
+  }
+
+  #complete(config: ModelConfig, batching: string): void {
+    this.#config = config;
+    this.#batching = batching;
+    this.#signature = signatureOf(config, this.#request.folder, this.#prepared.classNames);
+  }
+
+  /** Runs zeros in so many rows, or one sample of the configuration. @returns milliseconds of the run */
+  async warmUp(rows: number, sample: number | undefined): Promise<number> {
+    const warmup = sample === undefined ? undefined : this.#config.model_warmup?.[sample];
+    const inputs = warmup === undefined ? this.#zeros(rows) : this.#sample(warmup);
+    const start = performance.now();
+    for (let count = Math.max(1, warmup?.count ?? 1); count > 0; count--) await this.#runTensors(inputs);
+    return performance.now() - start;
+  }
+
+  /** One batch: inputs from the arena, outputs into it. */
+  async run(frame: RunFrame, arenaFd: number): Promise<RunResult> {
+    const { inputs, outputs } = this.#signature;
+    const startMs = performance.now();
+    const feeds = this.#session.readFeeds(arenaFd, frame.inputs, inputs);
+    const indexes = frame.outputs.length > 0 ? frame.outputs : outputs.map((_, index) => index);
+    const fetches = indexes.map((index) => outputs[index]?.name ?? "");
+    const readMs = performance.now();
+    const results = await this.#session.run(feeds, fetches);
+    const ranMs = performance.now();
+    const written = writeOutputs(arenaFd, results, indexes, outputs, frame.outputOffset, frame.outputLimit);
+    return {
+      readMs: readMs - startMs,
+      inferMs: ranMs - readMs,
+      writeMs: performance.now() - ranMs,
+      outputs: written,
+    };
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+
+  async #runTensors(inputs: readonly Tensor[], outputs: readonly Port[] = this.#signature.outputs): Promise<Tensor[]> {
+    const feeds = new Map(inputs.map((input) => [input.name, fromTensor(input)]));
+    const results = await this.#session.run(
+      feeds,
+      outputs.map((output) => output.name),
+    );
+    return outputs.map((output) => {
+      const result = results[output.name];
+      if (result === undefined) throw new Error(`the run gave no output ${output.name}`);
+      return toTensor(output, result);
+    });
+  }
+
+  #zeros(rows: number): Tensor[] {
+    const { inputs, maxBatchSize } = this.#signature;
+    return inputs
+      .filter((input) => input.isOptional !== true)
+      .map((input) => {
+        const dims = (input.modelDims ?? input.dims).map((dimension) => (dimension < 0 ? 1 : dimension));
+        const shape = maxBatchSize > 0 ? [rows, ...dims] : dims;
+        return { name: input.name, datatype: input.datatype, shape, data: zeroData(input.datatype, shape) };
+      });
+  }
+
+  #sample(warmup: ModelConfigWarmup): Tensor[] {
+    const { inputs, maxBatchSize } = this.#signature;
+    const samples = new Map(Object.entries(warmup.inputs ?? {}));
+    return inputs
+      .filter((input) => samples.has(input.name))
+      .map((input) => {
+        const sample = samples.get(input.name);
+        const dims = sample?.dims ?? [];
+        const shape = maxBatchSize > 0 ? [Math.max(1, warmup.batch_size ?? 1), ...dims] : dims;
+        const data =
+          sample?.input_data_file !== undefined
+            ? readFileSync(join(this.#request.folder, "warmup", plainFileName(sample.input_data_file)))
+            : zeroData(input.datatype, shape);
+        return { name: input.name, datatype: input.datatype, shape, data };
+      });
+  }
+}
+
+/** The outputs that a file declares. */
+function portsOf(summary: PreparedModel["summary"]): Port[] {
+  return summary.outputs.flatMap(({ name, datatype }) => (datatype === undefined ? [] : [{ name, datatype }]));
+}
+
+/** Zeros, or empty strings, in a shape. */
+function zeroData(datatype: Tensor["datatype"], shape: readonly number[]): Uint8Array {
+  const bytes = datatype === "BYTES" ? 4 : itemBytes(datatype);
+  return new Uint8Array(elementCount(shape) * bytes);
+}
+
+function plainFileName(name: string): string {
+  if (name === "" || name === "." || name === ".." || /[/\\\0]/.test(name)) {
+    throw new InferenceError(
+      "refused",
+      `invalid warm-up data file '${name}', expected the name of a file in the folder 'warmup'`,
+    );
+  }
+  return name;
+}

@@ -1,0 +1,312 @@
+import type { ServeConfig } from "../config.ts";
+import { assert, InferenceError } from "../errors.ts";
+import type { Signature } from "../inference.ts";
+import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
+import { BatchedModel } from "./batched-model.ts";
+import type { Clock } from "./clock.ts";
+import { Instance } from "./instance.ts";
+import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
+import type { Model, ModelDescription } from "./model.ts";
+import type { ModelSource } from "./model-source.ts";
+import type { Observer } from "./observer.ts";
+import type { Place, Placement } from "./placement.ts";
+import type { ProcessSlot } from "./process-slot.ts";
+import { RuntimeProcessDied } from "./runtime-process.ts";
+import type { Device } from "./session.ts";
+
+export interface ModelLoaderOptions {
+  readonly config: ServeConfig;
+  readonly placement: Placement;
+  readonly clock: Clock;
+  observers(source: ModelSource): Required<Observer>;
+  /** For the log: what must not travel. */
+  report(message: string, detail: string): void;
+}
+
+/** A model version that serves, and how to end it. */
+export interface LoadedVersion {
+  readonly model: Model;
+  /** Undefined: it can answer. Otherwise why it cannot for the time being. */
+  readonly unavailable: InferenceError | undefined;
+  /** Calls back when {@link unavailable} changes. */
+  onAvailability: () => void;
+  /** Refuses new requests with `error`, answers the accepted ones, then frees its sessions. */
+  drain(error: InferenceError): Promise<void>;
+}
+
+/** Longest single step (proof, warm-up run) of trying a model, so that one that never ends does not hold up its load for a minute. */
+const trialStepMs = 10_000;
+/** Warming up stops after this long: the rest of the buckets is met by requests. */
+const warmUpBudgetMs = 2_000;
+
+/**
+ * Brings a model version into service: try it where it can hurt nobody, decide whether it batches, load its instances, warm them up. Throws
+ * InferenceError "refused" when the model or its configuration cannot be served.
+ */
+export class ModelLoader {
+  readonly #options: ModelLoaderOptions;
+  #nextSessionId = 1;
+
+  constructor(options: ModelLoaderOptions) {
+    this.#options = options;
+  }
+
+  async load(source: ModelSource): Promise<LoadedVersion> {
+    const startMs = this.#options.clock.now();
+    const parameters = resolveModelParameters(source.config);
+    const device = await this.#resolveDevice(source, parameters);
+    const isShared = this.#options.placement.isShared(source.byteLength, device);
+    const places: Place[] = [];
+    try {
+      const request = this.#request(source, parameters, device, 1);
+      const [result, isWarm] = isShared
+        ? await this.#options.placement.withTrial((slot) => this.#try(slot, request))
+        : await this.#tryInOwn(places, request, parameters);
+      return await this.#serve(source, parameters, { request, result, isShared, isWarm, startMs }, places);
+    } catch (error) {
+      for (const place of places) place.release();
+      throw error instanceof RuntimeProcessDied
+        ? new InferenceError("refused", `loading model '${source.name}' ended its runtime process`, {
+            cause: new Error(error.exit.detail),
+          })
+        : error;
+    }
+  }
+
+  /** Loads a model, runs it to learn whether it batches, and warms it up, unless that takes the process along: then without. */
+  async #try(slot: ProcessSlot, request: LoadRequest, keepsSession = false): Promise<[LoadResult, boolean]> {
+    const { sessionId } = request;
+    const { loadTimeoutMs } = this.#options.config;
+    const load = async (batching: LoadRequest["batching"]) =>
+      (await slot.control({ ...request, batching }, loadTimeoutMs)) as LoadResult; // what process-main.ts answers to "load"
+    let result: LoadResult;
+    let isWarm = true;
+    try {
+      await load("tried");
+      result = (await slot.control({ operation: "try", sessionId }, trialStepMs)) as LoadResult;
+      await this.#warmUp(slot, sessionId, result, [1], trialStepMs);
+    } catch (error) {
+      if (!(error instanceof RuntimeProcessDied)) throw error;
+      this.#options.report(
+        `trying model '${request.name}' did not end well, so it serves without batching and warm-up`,
+        error.exit.kind,
+      );
+      result = await load("untried");
+      isWarm = false;
+    }
+    if (!keepsSession) await slot.control({ operation: "unload", sessionId }, loadTimeoutMs);
+    return [result, isWarm];
+  }
+
+  async #tryInOwn(places: Place[], request: LoadRequest, parameters: ModelParameters): Promise<[LoadResult, boolean]> {
+    const place = this.#options.placement.acquireOwn(parameters.intraOpThreads ?? 0);
+    places.push(place);
+    return await this.#try(place.slot, { ...request, intraOpThreads: place.threads }, true);
+  }
+
+  /** Loads the instances and puts the model in front of them. */
+  async #serve(
+    source: ModelSource,
+    parameters: ModelParameters,
+    tried: { request: LoadRequest; result: LoadResult; isShared: boolean; isWarm: boolean; startMs: number },
+    places: Place[],
+  ): Promise<LoadedVersion> {
+    const { config, clock, placement } = this.#options;
+    const { result } = tried;
+    const count = Math.max(
+      1,
+      (result.config.instance_group ?? []).reduce((sum, group) => sum + Math.max(1, group.count ?? 1), 0),
+    );
+    const used = new Set<ProcessSlot>();
+    const loaded: { place: Place; request: LoadRequest; generation: number }[] = [];
+    for (let i = 0; i < count; i++) {
+      const isFirstOwn = i < places.length;
+      const place =
+        places[i] ??
+        (tried.isShared ? placement.acquireShared(used) : undefined) ??
+        placement.acquireOwn(parameters.intraOpThreads ?? 0);
+      if (!isFirstOwn) places.push(place);
+      used.add(place.slot);
+      const request = {
+        ...finalRequest(tried.request, result),
+        intraOpThreads: place.threads,
+        sessionId: isFirstOwn ? tried.request.sessionId : this.#nextSessionId++,
+      };
+      const { generation } = place.slot;
+      if (!isFirstOwn) await place.slot.control(request, config.loadTimeoutMs);
+      if (tried.isWarm)
+        await this.#warmUp(place.slot, request.sessionId, result, bucketsOf(result.signature), config.loadTimeoutMs);
+      loaded.push({ place, request, generation });
+    }
+    const description: ModelDescription = {
+      name: source.name,
+      version: source.version,
+      config: result.config,
+      signature: result.signature,
+      provider: result.provider,
+      batching: result.batching,
+      classNames: result.classNames,
+      loadMs: clock.now() - tried.startMs,
+    };
+    const model = new BatchedModel(description, {
+      clock,
+      observers: this.#options.observers(source),
+      maxQueueRequests: parameters.maxQueueRequests ?? config.maxQueueRequests,
+      maxQueueBytes: parameters.maxQueueBytes ?? config.maxQueueBytes,
+      slotBytes: Math.min(...places.map((place) => place.slot.slotBytes)),
+      isSplitAllowed: parameters.splitOversized ?? source.config.max_batch_size === undefined,
+    });
+    return new ServingVersion(model, loaded, places, {
+      clock,
+      runTimeoutMs: parameters.runTimeoutMs ?? config.runTimeoutMs,
+      loadTimeoutMs: config.loadTimeoutMs,
+      buckets: parameters.batchBuckets ?? (result.provider.actual === "cpu" ? [] : bucketsOf(result.signature)),
+      report: this.#options.report,
+    });
+  }
+
+  /** Runs the samples of the configuration, which must succeed, and zeros of each size, which need not. */
+  async #warmUp(
+    slot: ProcessSlot,
+    sessionId: number,
+    result: LoadResult,
+    sizes: readonly number[],
+    limitMs: number,
+  ): Promise<void> {
+    const startMs = this.#options.clock.now();
+    const samples = result.config.model_warmup ?? [];
+    for (let sample = 0; sample < samples.length; sample++) {
+      await slot.control({ operation: "warm-up", sessionId, rows: 0, sample }, limitMs).catch((cause: unknown) => {
+        if (cause instanceof RuntimeProcessDied) throw cause;
+        throw new InferenceError("refused", `warm-up sample '${samples[sample]?.name ?? sample}' failed`, { cause });
+      });
+    }
+    if (samples.length > 0) return;
+    for (const rows of sizes) {
+      const request: WarmUpRequest = { operation: "warm-up", sessionId, rows };
+      try {
+        await slot.control(request, limitMs);
+      } catch (error) {
+        if (error instanceof RuntimeProcessDied) throw error;
+        return; // zeros are no valid input of this model
+      }
+      if (this.#options.clock.now() - startMs > warmUpBudgetMs) return;
+    }
+  }
+
+  #request(
+    source: ModelSource,
+    parameters: ModelParameters,
+    device: Device | "auto",
+    intraOpThreads: number,
+  ): LoadRequest {
+    const { config } = this.#options;
+    const deviceId = source.config.instance_group?.[0]?.gpus?.[0];
+    return {
+      operation: "load",
+      sessionId: this.#nextSessionId++,
+      name: source.name,
+      version: source.version,
+      file: source.file,
+      folder: source.folder,
+      config: source.config,
+      batching: "tried",
+      defaultMaxBatchSize: config.defaultMaxBatchSize,
+      device,
+      ...(deviceId === undefined ? {} : { deviceId }),
+      isFallbackAllowed: config.deviceFallback === "cpu",
+      intraOpThreads: parameters.intraOpThreads ?? intraOpThreads,
+      maxModelNodes: config.maxModelNodes,
+      maxModelBytes: config.maxModelBytes,
+    };
+  }
+
+  /** The device that the model's own setting, its instance group and the server's option come to. */
+  async #resolveDevice(source: ModelSource, parameters: ModelParameters): Promise<Device> {
+    const { config, placement } = this.#options;
+    const kinds = (source.config.instance_group ?? []).map((group) => group.kind);
+    if (kinds.includes("KIND_CPU")) return "cpu";
+    const wanted = parameters.device ?? config.device;
+    if (wanted !== "auto" && !(wanted === "cpu" && kinds.includes("KIND_GPU"))) return wanted;
+    const available = await placement.devices(config.loadTimeoutMs);
+    const best = available.find((device) => device !== "cpu" || !kinds.includes("KIND_GPU"));
+    if (best !== undefined) return best;
+    throw new InferenceError(
+      "refused",
+      `model '${source.name}' asks for KIND_GPU, but of the execution providers only ${available.join(", ")} starts here`,
+    );
+  }
+}
+
+/** A version in service. */
+class ServingVersion implements LoadedVersion {
+  readonly model: BatchedModel;
+  readonly #instances: readonly Instance[];
+  readonly #places: readonly Place[];
+  readonly #failures = new Map<number, InferenceError>();
+  onAvailability: () => void = () => {};
+
+  constructor(
+    model: BatchedModel,
+    loaded: readonly { place: Place; request: LoadRequest; generation: number }[],
+    places: readonly Place[],
+    options: Omit<ConstructorParameters<typeof Instance>[3], "onAvailability">,
+  ) {
+    this.model = model;
+    this.#places = places;
+    this.#instances = loaded.map(
+      ({ place, request }, index) =>
+        new Instance(model, place.slot, request, {
+          ...options,
+          onAvailability: (error) => this.#setAvailability(index, error),
+        }),
+    );
+    for (const [index, { place, generation }] of loaded.entries()) {
+      const instance = this.#instances[index];
+      assert(instance !== undefined, "an instance for each place");
+      place.slot.add(instance, generation);
+    }
+  }
+
+  get unavailable(): InferenceError | undefined {
+    if (this.#failures.size < this.#instances.length) return undefined;
+    const [first] = this.#failures.values();
+    return first;
+  }
+
+  async drain(error: InferenceError): Promise<void> {
+    await this.model.drain(error);
+    for (const instance of this.#instances) {
+      this.model.removeRunner(instance);
+      await instance.slot.remove(instance);
+    }
+    for (const place of this.#places) place.release();
+  }
+
+  /** While no instance can run, new requests are refused and those that wait are failed: nobody knows for how long. */
+  #setAvailability(index: number, error: InferenceError | undefined): void {
+    const before = this.unavailable;
+    if (error === undefined) this.#failures.delete(index);
+    else this.#failures.set(index, error);
+    const now = this.unavailable;
+    if (now === before) return;
+    this.model.refuse(now);
+    if (now !== undefined) this.model.failWaiting(now);
+    this.onAvailability();
+  }
+}
+
+function finalRequest(request: LoadRequest, result: LoadResult): LoadRequest {
+  return { ...request, config: result.config, batching: "final", device: toDevice(result.provider.actual) };
+}
+
+function toDevice(name: string): Device {
+  return name === "cuda" || name === "webgpu" ? name : "cpu";
+}
+
+/** Powers of two up to the largest batch, and the largest batch; a model that does not batch has one size. */
+export function bucketsOf(signature: Signature): readonly number[] {
+  const buckets: number[] = [];
+  for (let rows = 1; rows < signature.maxBatchSize; rows *= 2) buckets.push(rows);
+  return [...buckets, Math.max(1, signature.maxBatchSize)];
+}

@@ -1,0 +1,298 @@
+import { InferenceError, toInferenceError } from "../errors.ts";
+import type { Clock } from "./clock.ts";
+import type { Model } from "./model.ts";
+import type { LoadedVersion } from "./model-loader.ts";
+import type { ModelSource } from "./model-source.ts";
+import type { ModelState, Observer } from "./observer.ts";
+import type { IndexEntry } from "./repository.ts";
+import type { ScannedModel } from "./repository-scan.ts";
+import { type ModelStatistics, StatisticsCollector } from "./statistics.ts";
+
+export interface ModelVersionsOptions {
+  readonly clock: Clock;
+  readonly observers: Required<Observer>;
+  load(source: ModelSource, statistics: Observer): Promise<LoadedVersion>;
+  report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** The readiness of the model or a version has changed. */
+  onChange(): void;
+}
+
+interface Version {
+  state: ModelState;
+  reason: string;
+  fingerprint: string;
+  serving: LoadedVersion | undefined;
+  statistics: ModelStatistics | undefined;
+}
+
+/** The versions of one model: their states, and how they are replaced without a request noticing. */
+export class ModelVersions {
+  readonly #name: string;
+  readonly #options: ModelVersionsOptions;
+  readonly #versions = new Map<string, Version>();
+  #latest: Model | undefined;
+  #error: InferenceError | undefined;
+  #changes: Promise<unknown> = Promise.resolve();
+  #hasBeenReady = false;
+  #isUnloaded = false;
+
+  constructor(name: string, options: ModelVersionsOptions) {
+    this.#name = name;
+    this.#options = options;
+  }
+
+  get hasBeenReady(): boolean {
+    return this.#hasBeenReady;
+  }
+
+  get isUnloaded(): boolean {
+    return this.#isUnloaded;
+  }
+
+  get areAllReady(): boolean {
+    return this.#error === undefined && this.#versions.size > 0 && [...this.#versions.values()].every(isReady);
+  }
+
+  find(version: string): Model {
+    if (version === "") {
+      if (this.#latest !== undefined) return this.#latest;
+      throw this.#noneReady();
+    }
+    const known = this.#versions.get(checkedVersion(version));
+    if (known === undefined) {
+      throw new InferenceError(
+        "not_found",
+        `Request for unknown model: '${this.#name}' version ${version} is not found`,
+      );
+    }
+    if (known.serving !== undefined) return known.serving.model;
+    throw this.#notReady(version);
+  }
+
+  isReady(version: string): boolean {
+    if (version === "") return this.#latest !== undefined && [...this.#versions.values()].some(isReady);
+    const known = this.#versions.get(checkedVersion(version));
+    if (known === undefined) {
+      throw new InferenceError(
+        "not_found",
+        `Request for unknown model: '${this.#name}' version ${version} is not found`,
+      );
+    }
+    return isReady(known);
+  }
+
+  readyVersions(): string[] {
+    return [...this.#versions]
+      .filter(([, version]) => isReady(version))
+      .map(([name]) => name)
+      .sort((a, b) => Number(a) - Number(b));
+  }
+
+  index(): IndexEntry[] {
+    const name = this.#name;
+    if (this.#versions.size === 0) {
+      return [{ name, version: "", state: "UNAVAILABLE", reason: this.#error?.message ?? "unloaded" }];
+    }
+    return [...this.#versions].map(([version, { state, reason, serving }]) => {
+      const unavailable = serving?.unavailable;
+      return unavailable === undefined
+        ? { name, version, state, reason }
+        : { name, version, state: "UNAVAILABLE", reason: unavailable.message };
+    });
+  }
+
+  /** Counters of one ready version, or of all (empty). */
+  statistics(version: string): ModelStatistics[] {
+    return [...this.#versions]
+      .filter(([name, known]) => (version === "" || version === name) && known.serving !== undefined)
+      .flatMap(([, { statistics }]) => (statistics === undefined ? [] : [statistics]));
+  }
+
+  /**
+   * Brings the versions to what lies in the repository: new and changed ones are loaded beside the old, swapped in, and only then the old
+   * ones end. A version that fails to load leaves its predecessor serving.
+   * @throws InferenceError the first failure
+   */
+  apply(scanned: ScannedModel): Promise<void> {
+    return this.#inTurn(() => this.#apply(scanned));
+  }
+
+  /** Refuses new requests for all versions; resolves when they have answered what they had accepted and are gone. */
+  unload(error: InferenceError): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#isUnloaded = true;
+      await Promise.all([...this.#versions.keys()].map((version) => this.#end(version, error)));
+      this.#error = undefined;
+    });
+  }
+
+  /** Refuses new requests at once, without waiting for loads under way; resolves when the accepted ones have been answered. */
+  async drain(error: InferenceError): Promise<void> {
+    await Promise.all([...this.#versions.values()].map((version) => version.serving?.drain(error)));
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const turn = this.#changes.then(change);
+    this.#changes = turn.catch(() => {});
+    return turn;
+  }
+
+  async #apply(scanned: ScannedModel): Promise<void> {
+    this.#isUnloaded = false;
+    if (scanned.error !== undefined) {
+      this.#error = scanned.error;
+      const { message, cause } = scanned.error;
+      this.#options.report("error", "a model cannot be loaded", {
+        model: this.#name,
+        reason: message,
+        cause: String(cause ?? ""),
+      });
+      this.#options.observers.onModelState(this.#name, "", "UNAVAILABLE", { reason: message });
+      this.#options.onChange();
+      throw scanned.error;
+    }
+    this.#error = undefined;
+    const failures: InferenceError[] = [];
+    for (const source of scanned.versions) {
+      await this.#loadVersion(source).catch((error: unknown) => failures.push(toInferenceError(error)));
+    }
+    const wanted = new Set(scanned.versions.map((source) => source.version));
+    // While nothing new serves, what served before goes on.
+    if (scanned.versions.some(({ version }) => this.#versions.get(version)?.serving !== undefined)) {
+      const gone = [...this.#versions.keys()].filter((version) => !wanted.has(version));
+      for (const version of gone) void this.#end(version, this.#notReady(version));
+    }
+    const [first] = failures;
+    if (first !== undefined) throw first;
+  }
+
+  async #loadVersion(source: ModelSource): Promise<void> {
+    const { version, fingerprint } = source;
+    const before = this.#versions.get(version);
+    if (before?.serving !== undefined && before.fingerprint === fingerprint) return;
+    const record: Version = before ?? {
+      state: "LOADING",
+      reason: "",
+      fingerprint: "",
+      serving: undefined,
+      statistics: undefined,
+    };
+    this.#versions.set(version, record);
+    if (record.serving === undefined) this.#setState(version, record, "LOADING", "");
+    const startMs = this.#options.clock.now();
+    try {
+      const collector = new StatisticsCollector(this.#name, version);
+      const loaded = await this.#options.load(source, collector);
+      const previous = record.serving;
+      record.serving = loaded;
+      record.statistics = collector.statistics;
+      record.fingerprint = fingerprint;
+      loaded.onAvailability = () => this.#refresh();
+      this.#setState(version, record, "READY", "", this.#options.clock.now() - startMs);
+      this.#report(loaded.model);
+      if (previous !== undefined) void previous.drain(this.#notReady(version));
+    } catch (error) {
+      this.#onLoadFailed(version, record, toInferenceError(error), this.#options.clock.now() - startMs);
+      throw error;
+    }
+  }
+
+  #report({ description }: Model): void {
+    const { name, version, provider, batching, loadMs } = description;
+    this.#options.report("info", "model ready", {
+      model: name,
+      version,
+      provider: provider.isPartial ? `${provider.actual} (partial: ${provider.detail})` : provider.actual,
+      batching,
+      loadMs: Math.round(loadMs),
+    });
+  }
+
+  #onLoadFailed(version: string, record: Version, error: InferenceError, loadMs: number): void {
+    const cause = error.cause instanceof Error ? error.cause.message : "";
+    this.#options.report("error", "a model version cannot be loaded", {
+      model: this.#name,
+      version,
+      reason: error.message,
+      cause,
+    });
+    if (record.serving !== undefined) {
+      record.reason = "";
+      this.#options.report("warn", "the loaded model version serves on", { model: this.#name, version });
+      return;
+    }
+    this.#setState(version, record, "UNAVAILABLE", error.message, loadMs);
+  }
+
+  /** Takes a version out of service; its requests under way are answered first. */
+  async #end(version: string, error: InferenceError): Promise<void> {
+    const record = this.#versions.get(version);
+    if (record === undefined) return;
+    const { serving } = record;
+    this.#versions.delete(version);
+    this.#refresh();
+    await serving?.drain(error);
+    if (!this.#versions.has(version)) this.#options.observers.onModelRemoved(this.#name, version);
+  }
+
+  #setState(version: string, record: Version, state: ModelState, reason: string, loadMs?: number): void {
+    record.state = state;
+    record.reason = reason;
+    this.#options.observers.onModelState(
+      this.#name,
+      version,
+      state,
+      loadMs === undefined ? { reason } : { reason, loadMs },
+    );
+    this.#refresh();
+  }
+
+  /** The version that answers when none is asked for: the highest that serves, one that is available if there is any. */
+  #refresh(): void {
+    const serving = [...this.#versions].flatMap(([version, { serving }]) =>
+      serving === undefined ? [] : [{ version: Number(version), serving }],
+    );
+    serving.sort((a, b) => b.version - a.version);
+    const best = serving.find(({ serving: { unavailable } }) => unavailable === undefined) ?? serving[0];
+    this.#latest = best?.serving.model;
+    if (best !== undefined) this.#hasBeenReady = true;
+    this.#options.onChange();
+  }
+
+  #noneReady(): InferenceError {
+    const isLoading = [...this.#versions.values()].some((version) => version.state === "LOADING");
+    const text = `Request for unknown model: '${this.#name}' has no available versions`;
+    return isLoading
+      ? new InferenceError("loading", text, { retryAfterMs: 1_000 })
+      : new InferenceError("not_found", text);
+  }
+
+  #notReady(version: string): InferenceError {
+    return new InferenceError(
+      "loading",
+      `Request for unknown model: '${this.#name}' version ${version} is not at ready state`,
+      { retryAfterMs: 1_000 },
+    );
+  }
+}
+
+function isReady(version: Version): boolean {
+  return version.state === "READY" && version.serving !== undefined && version.serving.unavailable === undefined;
+}
+
+/** A version as clients write it. @throws InferenceError "invalid" with Triton's texts */
+function checkedVersion(version: string): string {
+  if (/^-\d+$/.test(version)) {
+    throw new InferenceError(
+      "invalid",
+      `invalid model version specified '${version}' , version should be an integral value > 0`,
+    );
+  }
+  if (!/^\d+$/.test(version)) {
+    throw new InferenceError(
+      "invalid",
+      `failed to get model version from specified version string '${version}' (details: not a number), version should be an integral value > 0`,
+    );
+  }
+  return String(BigInt(version));
+}

@@ -1,0 +1,129 @@
+import type { Clock } from "./clock.ts";
+import { ThreadBudget } from "./cpu-allowance.ts";
+import { type ProcessEvent, ProcessSlot } from "./process-slot.ts";
+import type { Device } from "./session.ts";
+
+export interface PlacementOptions {
+  readonly arenaFolder: string;
+  readonly arenaMaxBytes: number;
+  readonly prefetch: number;
+  readonly recycleBytes: number;
+  readonly crashLoopLimit: number;
+  readonly sharedRuntimeProcesses: number;
+  readonly intraOpThreads: number;
+  readonly clock: Clock;
+  onEvent(event: ProcessEvent, pid: number, detail: string): void;
+}
+
+/** A model whose files are smaller shares a process; larger ones deserve one of their own. */
+const sharedModelBytes = 32 * 1024 * 1024;
+
+/** More threads than this rarely make one run of a model faster. */
+const maxThreadsOfModel = 4;
+
+/** A process slot for one instance, and how to give it back. */
+export interface Place {
+  readonly slot: ProcessSlot;
+  readonly threads: number;
+  readonly isShared: boolean;
+  release(): void;
+}
+
+/**
+ * Decides in which runtime process an instance lives: small CPU models share a few processes, everything else has its own. A further
+ * process, the trial process, loads and tries small models first, so that a model that crashes, hangs or takes long to check does so
+ * beside nobody.
+ */
+export class Placement {
+  readonly #options: PlacementOptions;
+  readonly #threads: ThreadBudget;
+  readonly #shared: ProcessSlot[] = [];
+  readonly #owned = new Set<ProcessSlot>();
+  #trial: ProcessSlot | undefined;
+  #trials = 0;
+  #devices: Promise<readonly Device[]> | undefined;
+
+  constructor(options: PlacementOptions) {
+    this.#options = options;
+    this.#threads = new ThreadBudget(options.intraOpThreads);
+  }
+
+  /** Whether a model of this size on this device lives beside others. */
+  isShared(bytes: number, device: Device): boolean {
+    return device === "cpu" && bytes < sharedModelBytes;
+  }
+
+  /** Execution providers that start on this machine, best first; found out once, in a runtime process. */
+  devices(timeoutMs: number): Promise<readonly Device[]> {
+    this.#devices ??= this.withTrial(async (slot) => {
+      const found = (await slot.control({ operation: "devices" }, timeoutMs)) as { devices: readonly Device[] }; // process-main.ts
+      return found.devices;
+    }).catch(() => ["cpu"] as const); // a provider that takes the process along is none
+    return this.#devices;
+  }
+
+  /** Lends the trial process; it ends when nobody uses it any more. */
+  async withTrial<T>(use: (slot: ProcessSlot) => Promise<T>): Promise<T> {
+    this.#trial ??= this.#createSlot(0);
+    const slot = this.#trial;
+    this.#trials++;
+    try {
+      return await use(slot);
+    } finally {
+      this.#trials--;
+      if (this.#trials === 0 && this.#trial === slot) {
+        this.#trial = undefined;
+        slot.stop();
+      }
+    }
+  }
+
+  /** A place among the shared processes, in one of `avoid` only when there is no other; the least crowded one. */
+  acquireShared(avoid: ReadonlySet<ProcessSlot>): Place | undefined {
+    const free = this.#shared.filter((slot) => !avoid.has(slot));
+    let slot = free.sort((a, b) => a.residentCount - b.residentCount)[0];
+    if (this.#shared.length < this.#options.sharedRuntimeProcesses && (slot === undefined || slot.residentCount > 0)) {
+      slot = this.#createSlot(0);
+      this.#threads.acquire(1);
+      this.#shared.push(slot);
+    }
+    return slot === undefined ? undefined : { slot, threads: 1, isShared: true, release: () => {} };
+  }
+
+  /** A process of its own. @param wantedThreads 0: as many as are worth it */
+  acquireOwn(wantedThreads: number): Place {
+    const threads = this.#threads.acquire(wantedThreads > 0 ? wantedThreads : maxThreadsOfModel);
+    const slot = this.#createSlot(this.#options.prefetch);
+    this.#owned.add(slot);
+    return {
+      slot,
+      threads,
+      isShared: false,
+      release: () => {
+        this.#threads.release(threads);
+        this.#owned.delete(slot);
+        slot.stop();
+      },
+    };
+  }
+
+  /** Ends all processes after what they have under way. */
+  stop(): void {
+    for (const slot of this.#all()) slot.stop();
+  }
+
+  /** Ends all processes at once. */
+  kill(): void {
+    for (const slot of this.#all()) slot.kill();
+  }
+
+  #all(): ProcessSlot[] {
+    return [...this.#shared, ...this.#owned, ...(this.#trial === undefined ? [] : [this.#trial])];
+  }
+
+  #createSlot(prefetch: number): ProcessSlot {
+    const { arenaFolder, arenaMaxBytes, recycleBytes, crashLoopLimit, clock } = this.#options;
+    const onEvent = (event: ProcessEvent, pid: number, detail: string) => this.#options.onEvent(event, pid, detail);
+    return new ProcessSlot({ arenaFolder, arenaMaxBytes, prefetch, recycleBytes, crashLoopLimit, clock, onEvent });
+  }
+}

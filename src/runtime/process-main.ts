@@ -1,0 +1,179 @@
+import { readSync, writeSync } from "node:fs";
+import { InferenceError, toInferenceError } from "../errors.ts";
+import {
+  decodeRun,
+  encodeBody,
+  encodeJson,
+  encodeRan,
+  type Failure,
+  type Frame,
+  FrameDecoder,
+  frameKind,
+  maxFrameBytes,
+} from "./frames.ts";
+import type { AnswerRange, BodyReference, ControlRequest } from "./load-protocol.ts";
+import { LoadedModel } from "./loaded-model.ts";
+import { type Device, devices, OutputTooLargeError, Session } from "./session.ts";
+
+/**
+ * The runtime process: one blocking loop over the frames that the front process sends, and nothing else. Descriptor 3 carries frames both
+ * ways, descriptor 4 is the arena. Ends when the front's end closes.
+ */
+const frameFd = 3;
+const arenaFd = 4;
+
+/** Runs between two measurements of resident memory. */
+const runsPerMeasurement = 64;
+
+const models = new Map<number, LoadedModel>();
+let availableDevices: readonly Device[] | undefined;
+let runs = 0;
+
+async function serveFrames(): Promise<void> {
+  const decoder = new FrameDecoder();
+  const chunk = Buffer.allocUnsafe(4 * maxFrameBytes);
+  for (;;) {
+    const count = readSync(frameFd, chunk, 0, chunk.length, null);
+    if (count === 0) return;
+    for (const frame of decoder.push(Buffer.from(chunk.subarray(0, count)))) await answer(frame);
+  }
+}
+
+async function answer(frame: Frame): Promise<void> {
+  try {
+    if (frame.kind === frameKind.run) await answerRun(frame);
+    else await answerControl(frame);
+  } catch (error) {
+    send(encodeJson(frameKind.failed, frame.id, toFailure(error, frame.kind)));
+  }
+}
+
+async function answerRun(frame: Frame): Promise<void> {
+  const run = decodeRun(frame.body);
+  const model = models.get(run.sessionId);
+  if (model === undefined)
+    throw new InferenceError("internal", "internal error", { cause: new Error(`no session ${run.sessionId}`) });
+  const result = await model.run(run, arenaFd);
+  runs++;
+  const residentBytes = runs % runsPerMeasurement === 1 ? process.memoryUsage.rss() : 0;
+  send(encodeRan(frame.id, { ...result, residentBytes, isFinal: true }));
+}
+
+async function answerControl(frame: Frame): Promise<void> {
+  const request = readBody(frame.body);
+  const result = Buffer.from(JSON.stringify(await control(request)));
+  if (result.length + 64 <= maxFrameBytes) {
+    send(encodeBody(frameKind.result, frame.id, result));
+    return;
+  }
+  if (result.length > request.answerLimit)
+    throw new InferenceError("refused", "the model's description exceeds the arena");
+  writeAll(arenaFd, result, request.answerOffset);
+  const reference: BodyReference = { arenaOffset: request.answerOffset, arenaLength: result.length };
+  send(encodeJson(frameKind.result, frame.id, reference));
+}
+
+function readBody(body: Buffer): ControlRequest & AnswerRange {
+  // The front process is trusted: it writes these messages from typed objects.
+  const message = JSON.parse(body.toString()) as (ControlRequest & AnswerRange) | BodyReference;
+  if (!("arenaLength" in message)) return message;
+  const bytes = Buffer.allocUnsafe(message.arenaLength);
+  for (let done = 0; done < bytes.length; ) {
+    const count = readSync(arenaFd, bytes, done, bytes.length - done, message.arenaOffset + done);
+    if (count === 0) throw new Error("the arena ends before the message");
+    done += count;
+  }
+  return JSON.parse(bytes.toString()) as ControlRequest & AnswerRange;
+}
+
+async function control(request: ControlRequest): Promise<unknown> {
+  switch (request.operation) {
+    case "devices":
+      return { devices: await findDevices() };
+    case "load": {
+      const model = await LoadedModel.load(request, await findDevices());
+      models.set(request.sessionId, model);
+      return model.result;
+    }
+    case "try": {
+      const model = modelOf(request.sessionId);
+      await model.try();
+      return model.result;
+    }
+    case "warm-up":
+      return { runMs: await modelOf(request.sessionId).warmUp(request.rows, request.sample) };
+    case "unload": {
+      const model = models.get(request.sessionId);
+      models.delete(request.sessionId);
+      await model?.release();
+      return {};
+    }
+  }
+}
+
+function modelOf(sessionId: number): LoadedModel {
+  const model = models.get(sessionId);
+  if (model === undefined) throw new Error(`no session ${sessionId}`);
+  return model;
+}
+
+/** Execution providers that start here, best first: each is tried once with a model of one node. */
+async function findDevices(): Promise<readonly Device[]> {
+  if (availableDevices !== undefined) return availableDevices;
+  const found: Device[] = [];
+  for (const device of devices) {
+    try {
+      const session = await Session.create(oneNodeModel(), {
+        device,
+        deviceId: undefined,
+        intraOpThreads: 1,
+        forbidCpuFallback: false,
+        hasDynamicShapes: false,
+      });
+      await session.release();
+      found.push(device);
+    } catch {
+      // the provider's library or device is missing here
+    }
+  }
+  availableDevices = found;
+  return found;
+}
+
+/** A model of one node, y = x + x for one float, opset 17. */
+function oneNodeModel(): Uint8Array {
+  return Buffer.from(
+    "CAg6OQoOCgF4CgF4EgF5IgNBZGQSBXByb2JlWg8KAXgSCgoICAESBAoCCAFiDwoBeRIKCggIARIECgIIAUIECgAQEQ==",
+    "base64",
+  );
+}
+
+function toFailure(error: unknown, kind: number): Failure {
+  const detail = error instanceof Error ? detailOf(error) : String(error);
+  if (error instanceof OutputTooLargeError) return { reason: "too_large", message: error.message, detail: "" };
+  if (error instanceof InferenceError) {
+    const known = toInferenceError(error);
+    const reason = known.reason === "refused" || known.reason === "invalid" ? known.reason : "internal";
+    return { reason, message: known.message, detail };
+  }
+  const message = kind === frameKind.run ? "the model failed on this request" : "the model failed";
+  return { reason: "runtime", message, detail };
+}
+
+function detailOf(error: Error): string {
+  const text = error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  return text.slice(0, 1500);
+}
+
+function send(frame: Buffer): void {
+  writeAll(frameFd, frame, null);
+}
+
+function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(fd, bytes, done, bytes.length - done, offset === null ? null : offset + done);
+  }
+}
+
+await serveFrames();
+process.exit(0);

@@ -1,0 +1,393 @@
+import { InferenceError } from "../errors.ts";
+import type { Clock } from "./clock.ts";
+import { CrashBreaker } from "./crash-breaker.ts";
+import type { ControlRequest, LoadRequest, UnloadRequest } from "./load-protocol.ts";
+import { type ProcessExit, RuntimeProcess, RuntimeProcessDied, type RuntimeProcessOptions } from "./runtime-process.ts";
+
+/** A session that a process slot keeps alive, as the slot sees it. */
+export interface Resident {
+  /** How to load the session again in a new process: its configuration is complete. */
+  readonly loadRequest: LoadRequest;
+  readonly loadTimeoutMs: number;
+  /** Whether requests wait for it: decides who is loaded first after a crash. */
+  readonly hasWork: boolean;
+  /** Takes a batch and sends it; false when there is nothing to send now. */
+  startBatch(process: RuntimeProcess): boolean;
+  /** The session can be used (again). */
+  onLoaded(): void;
+  /** The session cannot be used until {@link onLoaded}, or not soon. */
+  onUnavailable(error: InferenceError): void;
+}
+
+export type ProcessEvent = "started" | "crash" | "timeout" | "memory" | "stopped";
+
+export interface ProcessSlotOptions {
+  readonly arenaFolder: string;
+  readonly arenaMaxBytes: number;
+  readonly prefetch: number;
+  /** Resident memory at which the process is replaced. */
+  readonly recycleBytes: number;
+  readonly crashLoopLimit: number;
+  readonly clock: Clock;
+  onEvent(event: ProcessEvent, pid: number, detail: string): void;
+}
+
+/** Resident memory must also have grown by this factor since the process began to run batches, or replacing it would be in vain. */
+const recycleGrowth = 1.25;
+
+/** Idle time after which the arena's memory is given back. */
+const trimAfterMs = 2_000;
+
+interface Residency {
+  readonly resident: Resident;
+  readonly breaker: CrashBreaker;
+  isLoaded: boolean;
+  /** Virtual time at which its last grant ended: start-time fair queuing over measured run time. */
+  finishTag: number;
+  startTag: number;
+}
+
+interface ControlTask {
+  readonly request: ControlRequest;
+  readonly limitMs: number;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A place for one runtime process: keeps one running, starts it again after a crash, replaces it when it has grown too large, and grants
+ * it to its residents one frame at a time by start-time fair queuing.
+ */
+export class ProcessSlot {
+  readonly #options: ProcessSlotOptions;
+  readonly #residencies = new Map<Resident, Residency>();
+  readonly #waiting = new Set<Residency>();
+  readonly #controls: ControlTask[] = [];
+  readonly #breaker: CrashBreaker;
+  #process: RuntimeProcess | undefined;
+  #virtualTime = 0;
+  #generation = 0;
+  #restoring: RuntimeProcess | undefined;
+  #wasControl = false;
+  #isDispatchPlanned = false;
+  #isRecycling = false;
+  #isStopped = false;
+  #baselineBytes = 0;
+  #cancelTrim: (() => void) | undefined;
+  #lastGrantMs = 0;
+
+  constructor(options: ProcessSlotOptions) {
+    this.#options = options;
+    this.#breaker = new CrashBreaker(options.crashLoopLimit, options.clock);
+  }
+
+  get residentCount(): number {
+    return this.#residencies.size;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Bytes that one batch may take in the arena. */
+  get slotBytes(): number {
+    return Math.floor(this.#options.arenaMaxBytes / (1 + this.#options.prefetch));
+  }
+
+  /** Asks the process for something beside a batch, starting it when needed; waits for its turn. */
+  control(request: ControlRequest, limitMs: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#controls.push({ request, limitMs, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  /** Changes whenever sessions are lost: what was loaded under another generation has to be loaded again. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** A session that was loaded through {@link control}, under a {@link generation}, becomes a resident. */
+  add(resident: Resident, generation: number): void {
+    const residency: Residency = {
+      resident,
+      breaker: new CrashBreaker(this.#options.crashLoopLimit, this.#options.clock),
+      isLoaded: generation === this.#generation,
+      finishTag: 0,
+      startTag: 0,
+    };
+    this.#residencies.set(resident, residency);
+    if (residency.isLoaded) resident.onLoaded();
+    else void this.#restore();
+  }
+
+  /** Unloads a session that has nothing under way. */
+  async remove(resident: Resident): Promise<void> {
+    const residency = this.#residencies.get(resident);
+    if (residency === undefined) return;
+    this.#residencies.delete(resident);
+    this.#waiting.delete(residency);
+    if (this.#process === undefined || !residency.isLoaded) return;
+    await this.#unload(resident).catch(() => {}); // a process that died has unloaded it too
+  }
+
+  #unload(resident: Resident): Promise<unknown> {
+    const request: UnloadRequest = { operation: "unload", sessionId: resident.loadRequest.sessionId };
+    return this.control(request, resident.loadTimeoutMs);
+  }
+
+  /** A resident has work: it gets the process when it is its turn. */
+  offer(resident: Resident): void {
+    const residency = this.#residencies.get(resident);
+    if (residency === undefined || !residency.isLoaded) return;
+    this.#waiting.add(residency);
+    if (this.#process?.hasFreeSlot === true) this.#planDispatch();
+  }
+
+  /** What a run took, for fairness; and how large the process has become. */
+  onRan(resident: Resident, runMs: number, residentBytes: number): void {
+    const residency = this.#residencies.get(resident);
+    if (residency !== undefined) residency.finishTag = residency.startTag + runMs;
+    if (residentBytes > 0) this.#measure(residentBytes);
+  }
+
+  /** The process died while it ran a batch of this resident. */
+  blame(resident: Resident): void {
+    this.#residencies.get(resident)?.breaker.record();
+  }
+
+  /** The latest deaths of the process were one request's doing: they do not count toward the breaker. */
+  forgiveCrashes(resident: Resident, count: number): void {
+    this.#residencies.get(resident)?.breaker.forgive(count);
+    this.#breaker.forgive(count);
+  }
+
+  /** Ends the process after what is under way. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTrim?.();
+    this.#process?.stop();
+    for (const task of this.#controls.splice(0)) task.reject(new InferenceError("draining", "the server is stopping"));
+  }
+
+  /** Ends the process at once. */
+  kill(): void {
+    this.#isStopped = true;
+    this.#process?.kill();
+  }
+
+  /** What arrives in one turn of the event loop is seen together, so that it can share a batch. */
+  #planDispatch(): void {
+    if (this.#isDispatchPlanned) return;
+    this.#isDispatchPlanned = true;
+    this.#options.clock.soon(() => {
+      this.#isDispatchPlanned = false;
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    if (this.#isStopped) return;
+    this.#process ??= this.#start();
+    const process = this.#process;
+    while (process.hasFreeSlot) {
+      const isControlDue = this.#controls.length > 0 && (this.#waiting.size === 0 || !this.#wasControl);
+      if (isControlDue) {
+        if (process.isIdle) this.#startControl(process);
+        return;
+      }
+      if (!this.#startBatch(process)) {
+        if (this.#controls.length > 0 && process.isIdle) this.#startControl(process);
+        return;
+      }
+    }
+  }
+
+  #startControl(process: RuntimeProcess): void {
+    const task = this.#controls.shift();
+    if (task === undefined) return;
+    this.#wasControl = true;
+    process.control(task.request, task.limitMs).then(task.resolve, task.reject);
+  }
+
+  /** Grants the process to the waiting resident with the least start tag that has something to send. */
+  #startBatch(process: RuntimeProcess): boolean {
+    for (;;) {
+      let next: Residency | undefined;
+      for (const candidate of this.#waiting) {
+        candidate.startTag = Math.max(this.#virtualTime, candidate.finishTag);
+        if (next === undefined || candidate.startTag < next.startTag) next = candidate;
+      }
+      if (next === undefined) return false;
+      if (next.resident.startBatch(process)) {
+        this.#virtualTime = next.startTag;
+        this.#wasControl = false;
+        if (!next.resident.hasWork) this.#waiting.delete(next);
+        this.#planTrim();
+        return true;
+      }
+      this.#waiting.delete(next);
+    }
+  }
+
+  #start(): RuntimeProcess {
+    const process = this.#spawn();
+    this.#options.onEvent("started", process.pid, "");
+    return process;
+  }
+
+  #spawn(): RuntimeProcess {
+    const options: RuntimeProcessOptions = {
+      arenaFolder: this.#options.arenaFolder,
+      arenaMaxBytes: this.#options.arenaMaxBytes,
+      slots: 1 + this.#options.prefetch,
+      clock: this.#options.clock,
+      onFree: () => this.#dispatch(),
+      onExit: (exit) => this.#onExit(process, exit),
+    };
+    const process: RuntimeProcess = new RuntimeProcess(options);
+    return process;
+  }
+
+  #onExit(process: RuntimeProcess, exit: ProcessExit): void {
+    this.#options.onEvent(exit.kind, process.pid, exit.detail);
+    if (process !== this.#process) return; // replaced before
+    this.#process = undefined;
+    if (this.#isStopped || this.#residencies.size === 0) {
+      if (this.#controls.length > 0) this.#dispatch();
+      return;
+    }
+    if (exit.kind === "crash") this.#breaker.record();
+    this.#generation++;
+    for (const residency of this.#residencies.values()) {
+      residency.isLoaded = false;
+      this.#waiting.delete(residency);
+    }
+    this.#restartLater();
+  }
+
+  #restartLater(): void {
+    if (this.#breaker.isOpen) {
+      const error = new InferenceError(
+        "restarting",
+        "the model's runtime process crashed too often and is not started again for now",
+        {
+          retryAfterMs: this.#breaker.cooldownMs,
+        },
+      );
+      for (const { resident } of this.#residencies.values()) resident.onUnavailable(error);
+    } else if (this.#breaker.delayMs > 0) {
+      const error = new InferenceError("restarting", "the model's runtime process is being started again", {
+        retryAfterMs: this.#breaker.delayMs,
+      });
+      for (const { resident } of this.#residencies.values()) resident.onUnavailable(error);
+    }
+    const delayMs = this.#breaker.isOpen ? this.#breaker.cooldownMs : this.#breaker.delayMs;
+    if (delayMs === 0) void this.#restore();
+    else this.#options.clock.after(delayMs, () => void this.#restore());
+  }
+
+  /** Loads every missing session again, those with waiting requests first. */
+  async #restore(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#process ??= this.#start();
+    const process = this.#process;
+    if (this.#restoring === process) return;
+    this.#restoring = process;
+    const failed = new Set<Residency>();
+    while (this.#process === process) {
+      const missing = [...this.#residencies.values()].filter(
+        (residency) => !residency.isLoaded && !failed.has(residency),
+      );
+      const next = missing.find(({ resident }) => resident.hasWork) ?? missing[0];
+      if (next === undefined) break;
+      if (!(await this.#restoreOne(next))) failed.add(next);
+    }
+    if (this.#restoring === process) this.#restoring = undefined;
+  }
+
+  async #restoreOne(residency: Residency): Promise<boolean> {
+    const { resident, breaker } = residency;
+    if (breaker.isOpen) {
+      resident.onUnavailable(new InferenceError("restarting", "the model crashed its runtime process too often"));
+      this.#options.clock.after(breaker.cooldownMs, () => void this.#restore());
+      return false;
+    }
+    try {
+      await this.control(resident.loadRequest, resident.loadTimeoutMs);
+      residency.isLoaded = true;
+      resident.onLoaded();
+      return true;
+    } catch (error) {
+      if (error instanceof RuntimeProcessDied) {
+        breaker.record();
+        return false; // onExit has begun another restart
+      }
+      resident.onUnavailable(
+        new InferenceError("restarting", "the model could not be loaded again after its runtime process ended", {
+          cause: error,
+        }),
+      );
+      return false;
+    }
+  }
+
+  #measure(residentBytes: number): void {
+    if (this.#baselineBytes === 0) this.#baselineBytes = residentBytes;
+    const limit = Math.max(this.#options.recycleBytes, this.#baselineBytes * recycleGrowth);
+    if (residentBytes > limit && !this.#isRecycling) void this.#recycle();
+  }
+
+  /** Starts a second process, loads everything there, and goes on with it; the old one ends after what it has under way. */
+  async #recycle(): Promise<void> {
+    this.#isRecycling = true;
+    const old = this.#process;
+    const replacement = this.#spawn();
+    const loaded = new Set<Resident>();
+    try {
+      for (;;) {
+        const missing = [...this.#residencies.values()].filter(
+          ({ resident, isLoaded }) => isLoaded && !loaded.has(resident),
+        );
+        const [next] = missing;
+        if (next === undefined) break;
+        await replacement.control(next.resident.loadRequest, next.resident.loadTimeoutMs);
+        loaded.add(next.resident);
+      }
+    } catch {
+      replacement.kill(); // the old process goes on; the next measurement tries again
+      this.#isRecycling = false;
+      return;
+    }
+    this.#isRecycling = false;
+    if (this.#isStopped || this.#process !== old) {
+      replacement.kill();
+      return;
+    }
+    this.#baselineBytes = 0;
+    this.#generation++;
+    this.#process = replacement;
+    old?.stop();
+    this.#options.onEvent("memory", replacement.pid, "");
+    this.#options.onEvent("started", replacement.pid, "");
+    for (const resident of loaded) {
+      if (!this.#residencies.has(resident)) void this.#unload(resident).catch(() => {});
+    }
+    this.#dispatch();
+  }
+
+  #planTrim(): void {
+    this.#lastGrantMs = this.#options.clock.now();
+    this.#cancelTrim ??= this.#options.clock.after(trimAfterMs, () => this.#trim());
+  }
+
+  #trim(): void {
+    this.#cancelTrim = undefined;
+    const idleMs = this.#options.clock.now() - this.#lastGrantMs;
+    if (idleMs < trimAfterMs) {
+      this.#cancelTrim = this.#options.clock.after(trimAfterMs - idleMs, () => this.#trim());
+    } else {
+      this.#process?.trim();
+    }
+  }
+}

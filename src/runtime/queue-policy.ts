@@ -1,0 +1,66 @@
+import { InferenceError } from "../errors.ts";
+import type { InferenceRequest } from "../inference.ts";
+import type { ModelConfig, ModelConfigQueuePolicy } from "../model/model-config.ts";
+
+/** What a priority level does with requests that wait too long or are too many (Triton's ModelQueuePolicy). */
+export interface LevelPolicy {
+  /** REJECT fails an expired request, DELAY moves it behind all unexpired ones of its level. */
+  readonly action: "REJECT" | "DELAY";
+  /** Time a request may wait, Infinity: for ever. */
+  readonly timeoutMs: number;
+  /** Whether a request may shorten the timeout. */
+  readonly isOverrideAllowed: boolean;
+  /** Most requests waiting in the level. */
+  readonly maxRequests: number;
+}
+
+/** How a model's queue orders and limits requests. Levels count from 1, the highest; without priorities there is one level. */
+export interface QueuePolicy {
+  readonly levels: readonly LevelPolicy[];
+  /** Level of a request that names none, or one that does not exist. */
+  readonly defaultLevel: number;
+}
+
+/** The policy that a configuration writes. */
+export function queuePolicy(config: ModelConfig): QueuePolicy {
+  const batching = config.dynamic_batching;
+  const count = Math.max(1, batching?.priority_levels ?? 0);
+  const levels = Array.from({ length: count }, (_, index) =>
+    levelPolicy(batching?.priority_queue_policy?.[String(index + 1)] ?? batching?.default_queue_policy),
+  );
+  return { levels, defaultLevel: Math.min(count, Math.max(1, batching?.default_priority_level ?? 1)) };
+}
+
+function levelPolicy(policy: ModelConfigQueuePolicy | undefined): LevelPolicy {
+  const timeout = policy?.default_timeout_microseconds ?? 0;
+  const size = policy?.max_queue_size ?? 0;
+  return {
+    action: policy?.timeout_action ?? "REJECT",
+    timeoutMs: timeout > 0 ? timeout / 1000 : Number.POSITIVE_INFINITY,
+    isOverrideAllowed: policy?.allow_timeout_override ?? false,
+    maxRequests: size > 0 ? size : Number.POSITIVE_INFINITY,
+  };
+}
+
+/** The level of a request: its `priority` parameter where that level exists, else the default. */
+export function levelOf(request: InferenceRequest, policy: QueuePolicy): number {
+  if (policy.levels.length === 1) return 1;
+  const priority = Number(request.parameters.get("priority") ?? 0);
+  return priority >= 1 && priority <= policy.levels.length ? priority : policy.defaultLevel;
+}
+
+/**
+ * How long a request may wait: the level's timeout, or the request's own `timeout` (microseconds) where the level allows that and it is
+ * shorter, which is Triton's rule.
+ */
+export function timeoutOf(request: InferenceRequest, level: LevelPolicy): number {
+  if (!level.isOverrideAllowed) return level.timeoutMs;
+  const own = Number(request.parameters.get("timeout") ?? 0) / 1000;
+  return own > 0 && own < level.timeoutMs ? own : level.timeoutMs;
+}
+
+/** Triton's answer to a request that found its queue full. */
+export function queueFull(request: InferenceRequest, retryAfterMs: number): InferenceError {
+  const id = request.id === "" ? "<id_unknown>" : request.id;
+  return new InferenceError("queue_full", `[request id: ${id}] Exceeds maximum queue size`, { retryAfterMs });
+}

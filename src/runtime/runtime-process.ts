@@ -1,0 +1,330 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex, Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { assert, InferenceError } from "../errors.ts";
+import { Arena } from "./arena.ts";
+import type { Clock } from "./clock.ts";
+import {
+  decodeRan,
+  encodeBody,
+  encodeRun,
+  type Failure,
+  type Frame,
+  FrameDecoder,
+  frameKind,
+  maxFrameBytes,
+  type RanFrame,
+  type RunFrame,
+} from "./frames.ts";
+import type { BodyReference, ControlRequest } from "./load-protocol.ts";
+
+/** Largest answer to a control request: the description of a model with thousands of tensors. */
+const maxAnswerBytes = 16 * 1024 * 1024;
+
+/** Most bytes of a runtime process's standard error kept for the log when it dies. */
+const maxStderrBytes = 4096;
+
+/** How a runtime process ended. */
+export interface ProcessExit {
+  /** `stopped`: as asked; `timeout`: we killed it because a run exceeded its limit; `crash`: anything else. */
+  readonly kind: "stopped" | "timeout" | "crash";
+  /** Exit code or signal and the end of standard error; for the log only. */
+  readonly detail: string;
+}
+
+/** What becomes of one batch or control request. */
+export interface Outcome<T> {
+  /** Takes what it needs out of the arena; the function it returns is called when the process has been given its next work. */
+  result(value: T): (() => void) | undefined;
+  failed(failure: Failure): void;
+  /** The process ended before it answered. */
+  died(exit: ProcessExit): void;
+}
+
+interface Pending {
+  readonly slot: number;
+  readonly limitMs: number;
+  readonly run: Outcome<RanFrame> | undefined;
+  readonly control: Outcome<unknown> | undefined;
+}
+
+export interface RuntimeProcessOptions {
+  readonly arenaFolder: string;
+  readonly arenaMaxBytes: number;
+  /** Batches under way at a time: 1, or 2 with prefetching. */
+  readonly slots: number;
+  readonly clock: Clock;
+  /** A slot has become free. */
+  onFree(): void;
+  onExit(exit: ProcessExit): void;
+}
+
+/** The entry of the child, beside this module in the checkout (.ts) and in the package (.js). */
+const entry = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "./process-main.ts" : "./process-main.js", import.meta.url),
+);
+
+/**
+ * One child process that owns ONNX Runtime, its arena, and the frames under way. It executes frames one after another in the order sent;
+ * the run limit of a frame counts from when its predecessor was answered. Never restarts by itself: see `process-slot.ts`.
+ */
+export class RuntimeProcess {
+  readonly #child: ChildProcess;
+  readonly #frames: Duplex;
+  readonly #arena: Arena;
+  readonly #options: RuntimeProcessOptions;
+  readonly #pending = new Map<number, Pending>();
+  readonly #freeSlots: number[];
+  #nextId = 1;
+  #cancelWatchdog: (() => void) | undefined;
+  /** The frame being executed, 0: none; since when, and for how long it may. */
+  #watchedId = 0;
+  #watchedSinceMs = 0;
+  #watchedLimitMs = 0;
+  #timerMs = 0;
+  #stderr = "";
+  #isStopping = false;
+  #isTimedOut = false;
+  #hasExited = false;
+
+  constructor(options: RuntimeProcessOptions) {
+    this.#options = options;
+    this.#arena = Arena.create(options.arenaFolder, options.arenaMaxBytes, options.slots);
+    this.#freeSlots = Array.from({ length: options.slots }, (_, slot) => slot);
+    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry], {
+      stdio: ["ignore", "ignore", "pipe", "pipe", this.#arena.fd],
+    });
+    this.#frames = this.#child.stdio[3] as Duplex; // "pipe" above
+    const decoder = new FrameDecoder();
+    this.#frames.on("data", (chunk: Buffer) => this.#receive(decoder, chunk));
+    this.#frames.on("error", () => this.kill());
+    const stderr = this.#child.stderr as Readable; // "pipe" above
+    stderr.setEncoding("utf8");
+    stderr.on("data", (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-maxStderrBytes);
+    });
+    this.#child.on("error", () => this.#exited("could not be started"));
+    this.#child.on("close", (code, signal) => this.#exited(signal ?? `exit code ${code}`));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Whether another batch may be sent. */
+  get hasFreeSlot(): boolean {
+    return this.#freeSlots.length > 0 && !this.#hasExited && !this.#isStopping;
+  }
+
+  /** Whether nothing is under way. */
+  get isIdle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** Bytes that the inputs of one batch may take, and its outputs. */
+  get slotBytes(): number {
+    return this.#arena.slotBytes;
+  }
+
+  /**
+   * Sends one batch: `write` puts the inputs into the slot's range and describes them. Only while {@link hasFreeSlot}. What `write` throws
+   * is passed on and leaves the slot free.
+   */
+  run(limitMs: number, write: (arena: Arena, slot: number) => RunFrame, outcome: Outcome<RanFrame>): void {
+    const slot = this.#freeSlots.pop();
+    assert(slot !== undefined, "no free slot in the runtime process");
+    const id = this.#nextId++;
+    try {
+      const frame = encodeRun(id, write(this.#arena, slot));
+      this.#frames.write(frame);
+    } catch (error) {
+      this.#freeSlots.push(slot);
+      throw error;
+    }
+    this.#add(id, { slot, limitMs, run: outcome, control: undefined });
+  }
+
+  /** Asks for something beside a batch. Only while idle. @throws InferenceError what the process answered, or "restarting" when it died */
+  control(request: ControlRequest, limitMs: number): Promise<unknown> {
+    assert(this.isIdle && this.#freeSlots.length > 0, "a control request beside a batch");
+    const slot = this.#freeSlots.pop() ?? 0;
+    const id = this.#nextId++;
+    const answer = { answerOffset: this.#arena.outputOffset(slot), answerLimit: maxAnswerBytes };
+    const body = Buffer.from(JSON.stringify({ ...request, ...answer }));
+    if (body.length + 64 <= maxFrameBytes) {
+      this.#frames.write(encodeBody(frameKind.control, id, body));
+    } else {
+      const offset = this.#arena.inputOffset(slot);
+      this.#arena.write([body], offset);
+      const reference: BodyReference = { arenaOffset: offset, arenaLength: body.length };
+      this.#frames.write(encodeBody(frameKind.control, id, Buffer.from(JSON.stringify(reference))));
+    }
+    return new Promise((resolve, reject) => {
+      const control: Outcome<unknown> = {
+        result: (value) => {
+          resolve(value);
+          return undefined;
+        },
+        failed: (failure) => reject(toError(failure)),
+        died: (exit) => reject(new RuntimeProcessDied(exit)),
+      };
+      this.#add(id, { slot, limitMs, run: undefined, control });
+    });
+  }
+
+  /** Copies an output out of the arena; only inside the `result` of its run, before the next batch may overwrite it. */
+  readOutput(offset: number, length: number): Buffer {
+    return this.#arena.read(offset, length);
+  }
+
+  /** Whether a range lies in a slot's outputs; a model may own the process that named it. */
+  isOutputRange(slot: number, offset: number, length: number): boolean {
+    const start = this.#arena.outputOffset(slot);
+    return offset >= start && length >= 0 && offset + length <= start + this.#arena.slotBytes;
+  }
+
+  /** Gives the arena's memory back; does nothing while a frame is under way. */
+  trim(): void {
+    if (this.isIdle && !this.#hasExited) this.#arena.trim();
+  }
+
+  /** Ends the process once it has answered what is under way. */
+  stop(): void {
+    this.#isStopping = true;
+    if (this.isIdle) this.#frames.end();
+  }
+
+  /** Ends the process at once. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  #add(id: number, pending: Pending): void {
+    this.#pending.set(id, pending);
+    if (this.#pending.size === 1) this.#watch(id, pending.limitMs);
+  }
+
+  /**
+   * The run limit of the frame that is being executed. One timer outlives many short runs: it looks at what it finds under way when it
+   * fires, so that a batch costs no timer of its own.
+   */
+  #watch(id: number, limitMs: number): void {
+    this.#watchedId = id;
+    this.#watchedSinceMs = this.#options.clock.now();
+    this.#watchedLimitMs = limitMs;
+    if (this.#cancelWatchdog === undefined || limitMs < this.#timerMs) this.#arm(limitMs);
+  }
+
+  #arm(delayMs: number): void {
+    this.#cancelWatchdog?.();
+    this.#timerMs = delayMs;
+    this.#cancelWatchdog = this.#options.clock.after(delayMs, () => {
+      this.#cancelWatchdog = undefined;
+      if (this.#watchedId === 0) return;
+      const leftMs = this.#watchedSinceMs + this.#watchedLimitMs - this.#options.clock.now();
+      if (leftMs > 0) {
+        this.#arm(leftMs);
+        return;
+      }
+      this.#isTimedOut = true;
+      this.kill();
+    });
+  }
+
+  #receive(decoder: FrameDecoder, chunk: Buffer): void {
+    let frames: Frame[];
+    try {
+      frames = decoder.push(chunk);
+    } catch {
+      this.kill(); // it speaks nonsense
+      return;
+    }
+    for (const frame of frames) this.#dispatch(frame);
+  }
+
+  #dispatch(frame: Frame): void {
+    const pending = this.#pending.get(frame.id);
+    if (pending === undefined) return;
+    let settle: () => (() => void) | undefined;
+    try {
+      settle = this.#settlement(frame, pending);
+    } catch {
+      this.kill(); // an answer that cannot be read
+      return;
+    }
+    this.#pending.delete(frame.id);
+    this.#watchedId = 0;
+    for (const [id, next] of this.#pending) {
+      this.#watch(id, next.limitMs);
+      break;
+    }
+    const afterwards = settle();
+    this.#freeSlots.push(pending.slot);
+    if (this.#isStopping && this.isIdle) this.#frames.end();
+    if (!this.#hasExited) this.#options.onFree();
+    afterwards?.();
+  }
+
+  #settlement(frame: Frame, pending: Pending): () => (() => void) | undefined {
+    switch (frame.kind) {
+      case frameKind.ran: {
+        const ran = decodeRan(frame.body);
+        assert(
+          ran.outputs.every((output) => this.isOutputRange(pending.slot, output.offset, output.length)),
+          "an output outside its range",
+        );
+        return () => pending.run?.result(ran);
+      }
+      case frameKind.result: {
+        const value = this.#readBody(JSON.parse(frame.body.toString()), pending.slot);
+        return () => pending.control?.result(value);
+      }
+      default: {
+        const failure = JSON.parse(frame.body.toString()) as Failure; // written by process-main.ts
+        return () => {
+          (pending.run ?? pending.control)?.failed(failure);
+          return undefined;
+        };
+      }
+    }
+  }
+
+  #readBody(message: unknown, slot: number): unknown {
+    if (typeof message !== "object" || message === null || !("arenaLength" in message)) return message;
+    const { arenaOffset, arenaLength } = message as BodyReference; // recognised by its field
+    assert(
+      arenaOffset === this.#arena.outputOffset(slot) && arenaLength <= maxAnswerBytes,
+      "an answer outside its range",
+    );
+    return JSON.parse(this.#arena.read(arenaOffset, arenaLength).toString());
+  }
+
+  #exited(how: string): void {
+    if (this.#hasExited) return;
+    this.#hasExited = true;
+    this.#cancelWatchdog?.();
+    this.#arena.close();
+    const kind = this.#isTimedOut ? "timeout" : this.#isStopping ? "stopped" : "crash";
+    const exit: ProcessExit = { kind, detail: `${how}${this.#stderr === "" ? "" : `: ${this.#stderr.trim()}`}` };
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { run, control } of pending) (run ?? control)?.died(exit);
+    this.#options.onExit(exit);
+  }
+}
+
+/** The process ended before it answered a control request. */
+export class RuntimeProcessDied extends Error {
+  override readonly name = "RuntimeProcessDied";
+  readonly exit: ProcessExit;
+
+  constructor(exit: ProcessExit) {
+    super(`the runtime process ended (${exit.kind})`);
+    this.exit = exit;
+  }
+}
+
+function toError(failure: Failure): InferenceError {
+  const reason = failure.reason === "refused" || failure.reason === "invalid" ? "refused" : "internal";
+  return new InferenceError(reason, failure.message, { cause: new Error(failure.detail) });
+}
