@@ -2,6 +2,7 @@ import { instruments, maxMethods, otherValue, serverErrorStatuses, statusNames }
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup, SeriesRegistry } from "./series-registry.ts";
 
+/** Seen from the server. */
 export type MessageDirection = "received" | "sent";
 
 /** What the gRPC skin tells of its calls. A method is `package.Service/Method`, with or without the leading slash of its path. */

@@ -16,6 +16,7 @@ export interface InstrumentAttribute {
   readonly values: readonly string[] | number;
 }
 
+/** One line of the table. */
 export interface Instrument {
   readonly name: string;
   readonly kind: InstrumentKind;
@@ -87,6 +88,7 @@ const batchReasonSet: Readonly<Record<BatchReason, true>> = {
   drain: true,
   retry: true,
 };
+/** Values of `sluice.reason` of a batch. */
 export const batchReasons = Object.keys(batchReasonSet) as readonly BatchReason[]; // the keys of the record above
 
 /** Values of `sluice.state` by the state they stand for. */
@@ -128,6 +130,7 @@ const method = { key: "rpc.method", values: maxMethods + 1 };
 const errorReason = { key: "error.type", values: reasons };
 const model = [modelName, modelVersion] as const;
 
+/** The table. Exported metric names and their units are an interface to dashboards and alerts: a change is a breaking one. */
 export const instruments = {
   callDuration: {
     name: "rpc.server.call.duration",

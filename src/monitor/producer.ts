@@ -23,8 +23,9 @@ export const scopeName = "sluice";
 export function createProducer(registry: SeriesRegistry): MetricProducer {
   return {
     async collect(): Promise<CollectionResult> {
+      const collected = await registry.collect();
       const endTime = millisToHrTime(registry.nowMs());
-      const metrics = registry.collect().map(({ instrument, points }) => toMetricData(instrument, points, endTime));
+      const metrics = collected.map(({ instrument, points }) => toMetricData(instrument, points, endTime));
       const resourceMetrics = {
         resource: emptyResource(), // readers put their own in its place
         scopeMetrics: [{ scope: { name: scopeName }, metrics }],

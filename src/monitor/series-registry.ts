@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { millisToHrTime } from "@opentelemetry/core";
 import { type Instrument, instruments } from "./instruments.ts";
@@ -15,6 +16,9 @@ export interface SeriesPoint {
  * combination that really occurs comes near.
  */
 export const maxSeriesPerGroup = 4096;
+
+/** Groups read before the event loop gets a turn: about a millisecond of work. */
+const groupsPerTurn = 64;
 
 interface Entry {
   readonly attributes: Readonly<Attributes>;
@@ -82,20 +86,18 @@ export class SeriesGroup {
     this.#entries.set(instrument, entries);
   }
 
-  /** Settles whether counters and histograms show in this collection. */
-  refresh(): void {
-    if (this.#isUsed) return;
-    this.#isUsed = [...this.#entries.values()].some((entries) => entries.some((entry) => entry.isUsed?.() === true));
-  }
-
-  points(instrument: Instrument): SeriesPoint[] {
-    const visible = (this.#entries.get(instrument) ?? []).filter((entry) => this.#isUsed || entry.isUsed === undefined);
-    const points = visible.map(({ attributes, read }) => ({ attributes, startTime: this.startTime, value: read() }));
-    return points.filter(({ value }) => {
-      const isSound = typeof value !== "number" || Number.isFinite(value);
-      if (!isSound) this.#dropped.add(1);
-      return isSound;
-    });
+  /** Adds the group's points of this moment to the lists of their instruments. */
+  collectInto(families: ReadonlyMap<Instrument, SeriesPoint[]>): void {
+    this.#isUsed ||= [...this.#entries.values()].some((entries) => entries.some((entry) => entry.isUsed?.() === true));
+    for (const [instrument, entries] of this.#entries) {
+      const points = families.get(instrument);
+      for (const { attributes, read, isUsed } of entries) {
+        if (isUsed !== undefined && !this.#isUsed) continue;
+        const value = read();
+        if (typeof value === "number" && !Number.isFinite(value)) this.#dropped.add(1);
+        else points?.push({ attributes, startTime: this.startTime, value });
+      }
+    }
   }
 }
 
@@ -152,12 +154,18 @@ export class SeriesRegistry {
     this.#refreshers.push(refresh);
   }
 
-  /** The instrument's series at this moment, by instrument, in the order of the table; instruments without series are left out. */
-  collect(): { readonly instrument: Instrument; readonly points: readonly SeriesPoint[] }[] {
+  /**
+   * All points by instrument, in the order of the table; instruments without any are left out. Each group is read at one moment, and the
+   * event loop gets its turns between many.
+   */
+  async collect(): Promise<{ readonly instrument: Instrument; readonly points: readonly SeriesPoint[] }[]> {
     for (const refresh of this.#refreshers) refresh();
-    for (const group of this.#groups) group.refresh();
-    return Object.values(instruments)
-      .map((instrument) => ({ instrument, points: [...this.#groups].flatMap((group) => group.points(instrument)) }))
-      .filter(({ points }) => points.length > 0);
+    const families = new Map<Instrument, SeriesPoint[]>(Object.values(instruments).map((entry) => [entry, []]));
+    for (const [index, group] of [...this.#groups].entries()) {
+      if (index > 0 && index % groupsPerTurn === 0) await setImmediate();
+      if (this.#groups.has(group)) group.collectInto(families);
+    }
+    const all = [...families].map(([instrument, points]) => ({ instrument, points }));
+    return all.filter(({ points }) => points.length > 0);
   }
 }

@@ -87,16 +87,18 @@ export class HistogramSeries {
 
   get count(): number {
     let count = 0;
-    for (const bucket of this.#counts) count += bucket;
+    for (let index = 0; index < this.#counts.length; index++) count += this.#counts[index] ?? 0;
     return count;
   }
 
   snapshot(): HistogramSnapshot {
-    return {
-      boundaries: this.#given,
-      counts: Array.from(this.#counts),
-      sum: this.#sum[0] ?? 0,
-      count: this.count,
-    };
+    const counts = new Array<number>(this.#counts.length);
+    let count = 0;
+    for (let index = 0; index < counts.length; index++) {
+      const bucket = this.#counts[index] ?? 0;
+      counts[index] = bucket;
+      count += bucket;
+    }
+    return { boundaries: this.#given, counts, sum: this.#sum[0] ?? 0, count };
   }
 }

@@ -23,11 +23,13 @@ import { type MetricsHandler, PrometheusReader } from "./prometheus-reader.ts";
 import { SeriesRegistry } from "./series-registry.ts";
 import { TracingObserver } from "./tracing.ts";
 
+/** The options of the server that concern the monitor. */
 export type TelemetryConfig = Pick<
   ServeConfig,
   "metrics" | "otlpEndpoint" | "otlpProtocol" | "otlpInterval" | "traceSampleRatio" | "serviceName"
 >;
 
+/** What the composition root knows beside the options. */
 export interface TelemetryOptions {
   /** The registered RPC methods, `package.Service/Method`; calls to others are counted as `_OTHER`. Default: none. */
   readonly methods?: readonly string[];

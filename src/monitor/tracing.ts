@@ -18,6 +18,7 @@ import { parseTraceContext } from "./trace-context.ts";
 /** The call that a request came by where its context does not say. */
 const defaultMethod = "inference.GRPCInferenceService/ModelInfer";
 
+/** Where spans come from and which requests get one. */
 export interface TracingOptions {
   /** Makes the spans; decides nothing about sampling, which is done here before anything is allocated. */
   readonly tracer: Tracer;
