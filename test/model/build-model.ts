@@ -9,9 +9,11 @@ export const INT64 = 7;
 
 type Dim = number | string;
 
-/** An input or output: a tensor of a type and a shape, `undefined` for no shape at all. */
-export function value(name: string, elemType: number = FLOAT, shape: readonly Dim[] | undefined = ["N", 2]): object {
-  const dim = shape?.map((length) => (typeof length === "number" ? { dim_value: length } : { dim_param: length }));
+/** An input or output: a tensor of a type and a shape, null for no shape at all. */
+export function value(name: string, elemType: number = FLOAT, shape: readonly Dim[] | null = ["N", 2]): object {
+  const dim = (shape ?? undefined)?.map((length) =>
+    typeof length === "number" ? { dim_value: length } : { dim_param: length },
+  );
   return { name, type: { tensor_type: { elem_type: elemType, ...(dim === undefined ? {} : { shape: { dim } }) } } };
 }
 
