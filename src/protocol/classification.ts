@@ -5,9 +5,6 @@ import { encodeElements } from "./bytes-elements.ts";
 /** Most elements of one row that are ranked, as at Triton: ranking happens between two requests of everybody else. */
 export const maxClassificationElements = 1_000_000;
 
-/** Up to this many classes are kept while reading the row once; beyond it the row is sorted. */
-const maxInsertedClasses = 32;
-
 type NumberReader = (view: DataView, offset: number) => number | bigint;
 
 /** The datatypes that have a ranking, by the extension: neither BOOL, FP16 nor BYTES. */
@@ -67,27 +64,57 @@ export function classify(output: Tensor, options: ClassificationOptions): Tensor
   return { name, datatype: "BYTES", shape: isBatched ? [rows, count] : [count], data: encodeElements(texts) };
 }
 
-/** Indices of the `count` highest values, in order. */
+/** Indices of the `count` highest values, in order. Reads the row once with a heap of the best so far, whose root is the worst of them. */
 function highest(values: readonly (number | bigint)[], count: number): readonly number[] {
-  const isBefore = (a: number, b: number) => precedes(values[a] ?? 0, values[b] ?? 0);
-  if (count > maxInsertedClasses) {
-    const indices = values.map((_, index) => index);
-    return indices.sort((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : a - b)).slice(0, count);
-  }
+  const comesBefore = (a: number, b: number) => compare(values[a] ?? 0, values[b] ?? 0) < 0;
   const best: number[] = [];
   for (let index = 0; index < values.length; index++) {
-    if (best.length === count && !isBefore(index, best[count - 1] ?? 0)) continue;
-    let position = best.length;
-    while (position > 0 && isBefore(index, best[position - 1] ?? 0)) position--;
-    best.splice(position, 0, index);
-    if (best.length > count) best.pop();
+    if (best.length < count) raise(best, best.push(index) - 1, comesBefore);
+    else if (comesBefore(index, best[0] ?? 0)) lower(best, index, comesBefore);
   }
-  return best;
+  return best.sort((a, b) => compare(values[a] ?? 0, values[b] ?? 0) || a - b);
 }
 
-/** NaN comes after everything. */
-function precedes(a: number | bigint, b: number | bigint): boolean {
-  return a > b || (Number.isNaN(b) && !Number.isNaN(a));
+type Order = (a: number, b: number) => boolean;
+
+/** Moves a new last entry up to its place; of equals the later index is the worse. */
+function raise(heap: number[], last: number, comesBefore: Order): void {
+  const entry = heap[last] ?? 0;
+  let place = last;
+  while (place > 0) {
+    const parent = (place - 1) >>> 1;
+    const above = heap[parent] ?? 0;
+    if (isWorse(above, entry, comesBefore)) break;
+    heap[place] = above;
+    place = parent;
+  }
+  heap[place] = entry;
+}
+
+/** Puts an entry in place of the root and moves it down to its place. */
+function lower(heap: number[], entry: number, comesBefore: Order): void {
+  let place = 0;
+  for (;;) {
+    let child = 2 * place + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && isWorse(heap[child + 1] ?? 0, heap[child] ?? 0, comesBefore)) child++;
+    const below = heap[child] ?? 0;
+    if (!isWorse(below, entry, comesBefore)) break;
+    heap[place] = below;
+    place = child;
+  }
+  heap[place] = entry;
+}
+
+function isWorse(a: number, b: number, comesBefore: Order): boolean {
+  return comesBefore(b, a) || (a > b && !comesBefore(a, b));
+}
+
+/** Negative when `a` is the higher value; NaN comes after everything. */
+function compare(a: number | bigint, b: number | bigint): number {
+  if (a > b) return -1;
+  if (a < b) return 1;
+  return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
 }
 
 function formatValue(value: number | bigint, datatype: Datatype): string {

@@ -2,7 +2,7 @@ import type { Reason } from "../errors.ts";
 import { type Datatype, itemBytes, type Tensor } from "../tensor.ts";
 import { elements } from "./bytes-elements.ts";
 import { WireReader, wireType } from "./wire-reader.ts";
-import { fieldSize, int64Size, type WireWriter } from "./wire-writer.ts";
+import { fieldSize, type WireWriter, wordsSize } from "./wire-writer.ts";
 
 /** How elements of a field of InferTensorContents lie on the wire. */
 type Coding = "varint" | "fixed32" | "fixed64" | "bytes";
@@ -223,7 +223,9 @@ function packedSize(tensor: Tensor, field: ContentsField): number {
   if (field.coding !== "varint") return tensor.data.length;
   if (tensor.datatype === "BOOL") return tensor.data.length;
   let size = 0;
-  for (const value of integers(tensor)) size += int64Size(value);
+  eachInteger(tensor, (low, high) => {
+    size += wordsSize(low, high);
+  });
   return size;
 }
 
@@ -242,27 +244,32 @@ export function writeContents(writer: WireWriter, tensor: Tensor): void {
   writer.field(tag, packedSize(tensor, field));
   if (field.coding !== "varint") writer.raw(tensor.data);
   else if (tensor.datatype === "BOOL") for (const byte of tensor.data) writer.byte(byte === 0 ? 0 : 1);
-  else for (const value of integers(tensor)) writer.int64(value);
+  else eachInteger(tensor, (low, high) => writer.words(low, high));
 }
 
-type IntegerReader = (view: DataView, offset: number) => number | bigint;
+type WordReader = (view: DataView, offset: number) => number;
 
-const integerReaders: Readonly<Partial<Record<Datatype, IntegerReader>>> = {
+/** The low 32 bits of an integer element as its own datatype has them: negative where the element is. */
+const wordReaders: Readonly<Partial<Record<Datatype, WordReader>>> = {
   INT8: (view, offset) => view.getInt8(offset),
   INT16: (view, offset) => view.getInt16(offset, true),
   INT32: (view, offset) => view.getInt32(offset, true),
-  INT64: (view, offset) => view.getBigInt64(offset, true),
+  INT64: (view, offset) => view.getUint32(offset, true),
   UINT8: (view, offset) => view.getUint8(offset),
   UINT16: (view, offset) => view.getUint16(offset, true),
   UINT32: (view, offset) => view.getUint32(offset, true),
-  UINT64: (view, offset) => view.getBigUint64(offset, true),
+  UINT64: (view, offset) => view.getUint32(offset, true),
 };
 
-function* integers(tensor: Tensor): Generator<number | bigint> {
-  const read = integerReaders[tensor.datatype];
+/** Calls `visitor` with each element as 64 bits, sign extended: its low and high words, unsigned. */
+function eachInteger({ datatype, data }: Tensor, visitor: (low: number, high: number) => void): void {
+  const read = wordReaders[datatype];
   if (read === undefined) return;
-  const { data } = tensor;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const size = itemBytes(tensor.datatype);
-  for (let offset = 0; offset + size <= data.length; offset += size) yield read(view, offset);
+  const size = itemBytes(datatype);
+  for (let offset = 0; offset + size <= data.length; offset += size) {
+    const word = read(view, offset);
+    const high = size === 8 ? view.getUint32(offset + 4, true) : word < 0 ? 0xffffffff : 0;
+    visitor(word >>> 0, high);
+  }
 }

@@ -20,11 +20,21 @@ export function varintSize(value: number): number {
 
 /** Bytes of an int64 or uint64 as varint; a negative value takes ten. */
 export function int64Size(value: number | bigint): number {
-  if (value < 0) return 10;
-  if (typeof value === "number") return varintSize(value);
-  let size = 1;
-  for (let rest = value >> 7n; rest > 0n; rest >>= 7n) size++;
-  return size;
+  if (typeof value === "number" && value >= 0) return varintSize(value);
+  return value < 0 ? 10 : wordsSize(lowWord(value), highWord(value));
+}
+
+/** Bytes of a 64-bit varint given as its low and high 32 bits, both unsigned. */
+export function wordsSize(low: number, high: number): number {
+  return high === 0 ? varintSize(low) : Math.ceil((64 - Math.clz32(high)) / 7);
+}
+
+function lowWord(value: number | bigint): number {
+  return typeof value === "number" ? value >>> 0 : Number(BigInt.asUintN(32, value));
+}
+
+function highWord(value: number | bigint): number {
+  return typeof value === "number" ? Math.floor(value / 2 ** 32) >>> 0 : Number(BigInt.asUintN(32, value >> 32n));
 }
 
 /** Bytes of a string in UTF-8; a lone surrogate counts and is written as U+FFFD. */
@@ -86,13 +96,23 @@ export class WireWriter {
   }
 
   int64(value: number | bigint): void {
-    if (typeof value === "number" && value >= 0) {
-      this.varint(value);
-      return;
+    if (typeof value === "number" && value >= 0) this.varint(value);
+    else this.words(lowWord(value), highWord(value));
+  }
+
+  /** A 64-bit varint given as its low and high 32 bits, both unsigned. */
+  words(low: number, high: number): void {
+    const { bytes } = this;
+    let position = this.position;
+    let restLow = low;
+    let restHigh = high;
+    while (restHigh !== 0 || restLow >= 0x80) {
+      bytes[position++] = (restLow & 0x7f) | 0x80;
+      restLow = ((restLow >>> 7) | (restHigh << 25)) >>> 0;
+      restHigh >>>= 7;
     }
-    let rest = BigInt.asUintN(64, BigInt(value));
-    for (; rest > 0x7fn; rest >>= 7n) this.byte(Number(rest & 0x7fn) | 0x80);
-    this.byte(Number(rest));
+    bytes[position++] = restLow;
+    this.position = position;
   }
 
   double(value: number): void {
