@@ -66,9 +66,9 @@ export function parseArguments<T extends OptionTable>(
     }
     const text = inlineValue ?? argv[++i];
     if (text === undefined) throw new UsageError(`${flag} needs a value`);
-    const value = parseValue(option, text, flag);
     const earlier = given.get(key);
-    given.set(key, Array.isArray(value) && Array.isArray(earlier) ? [...earlier, ...value] : value);
+    if (option.kind === "list") given.set(key, [...(Array.isArray(earlier) ? earlier : []), text]);
+    else given.set(key, parseValue(option, text, flag));
   }
   checkPositionals(found, positionals);
   return { positionals: found, given: Object.fromEntries(given) as Partial<OptionValues<T>> }; // each value was parsed by its option

@@ -45,6 +45,11 @@ export function overviewHelp(commands: readonly { readonly name: string; readonl
   ].join("\n");
 }
 
+/** A flag as it is written; one that is on without it is there to be negated. */
+export function flagText(key: string, option: CommandOption): string {
+  return `--${option.kind === "boolean" && option.default ? "[no-]" : ""}${flagName(key)}`;
+}
+
 /** The default of an option as help and README write it. */
 export function describeDefault(option: CommandOption): string {
   if (option.defaultText !== undefined) return option.defaultText;
@@ -72,17 +77,15 @@ export function groups(table: OptionTable): ReadonlyMap<string, readonly (readon
 }
 
 function optionHelp(key: string, option: CommandOption, readsEnvironment: boolean): string {
-  const flag = flagName(key);
   const facts = [];
   if (option.kind === "boolean") facts.push(option.default ? "default: on" : "default: off");
   else {
-    if (option.kind !== "string" && option.kind !== "list") facts.push(describeRange(option));
+    if (option.kind === "integer" || option.kind === "number") facts.push(describeRange(option));
     const isSilent = option.defaultText === undefined && (option.default === "" || option.kind === "list");
     if (!isSilent) facts.push(`default: ${describeDefault(option)}`);
   }
   if (readsEnvironment) facts.push(environmentName(key));
-  const title =
-    option.kind === "boolean" ? (option.default ? `--no-${flag}` : `--${flag}`) : `--${flag} ${valueName(option)}`;
+  const title = option.kind === "boolean" ? flagText(key, option) : `--${flagName(key)} ${valueName(option)}`;
   const factLine = facts.length === 0 ? "" : `\n${wrap(`[${facts.join("; ")}]`, "      ")}`;
   return `  ${title}\n${wrap(option.description, "      ")}${factLine}`;
 }

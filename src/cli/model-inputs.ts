@@ -114,7 +114,8 @@ function rowsTensor(
   metadata: ModelMetadata,
 ): Tensor {
   const datatype = datatypeOf(input);
-  const rowShape = input.shape[0] === -1 && input.shape.length > 1 ? input.shape.slice(1) : input.shape;
+  const isBatched = input.shape[0] === -1 && (input.shape.length > 1 || used.length === 1);
+  const rowShape = isBatched ? input.shape.slice(1) : input.shape;
   const unknowns = rowShape.filter((dimension) => dimension === -1).length;
   const known = rowShape.reduce((product, dimension) => product * (dimension === -1 ? 1 : dimension), 1);
   const isFit = unknowns === 0 ? known === used.length : unknowns === 1 && used.length % known === 0;

@@ -1,5 +1,5 @@
-import { describeRange, environmentName, flagName, type Option, serveOptions } from "../config.ts";
-import { describeDefault, groups } from "./help.ts";
+import { describeRange, environmentName, type Option, serveOptions } from "../config.ts";
+import { describeDefault, flagText, groups } from "./help.ts";
 
 /** Where README holds the table; everything between the two lines is generated. */
 export const optionsTableMarkers = { start: "<!-- options:start -->", end: "<!-- options:end -->" } as const;
@@ -19,11 +19,10 @@ export function renderOptionsTable(): string {
 }
 
 function row(key: string, option: Option): string {
-  const flag = option.kind === "boolean" && option.default ? `--no-${flagName(key)}` : `--${flagName(key)}`;
   const isWords = option.defaultText !== undefined || option.default === "" || option.kind === "list";
   const value = describeDefault(option);
   const cells = [
-    `\`${flag}\`<br>\`${environmentName(key)}\``,
+    `\`${flagText(key, option)}\`<br>\`${environmentName(key)}\``,
     isWords ? value : `\`${value}\``,
     describeRange(option),
     option.description,

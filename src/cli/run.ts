@@ -55,7 +55,7 @@ async function findCommand(name: string): Promise<Command> {
   const near = nearest(name, [...commands.keys()]);
   const kind = name.startsWith("-") ? "option" : "command";
   throw new UsageError(
-    `unknown ${kind} '${name}'${near === undefined ? "" : `, did you mean '${near}'?`}; the commands are ${[...commands.keys()].join(", ")}`,
+    `unknown ${kind} '${name}'${near === undefined ? "" : `, did you mean '${near}'?`} (the commands are ${[...commands.keys()].join(", ")})`,
   );
 }
 
@@ -70,7 +70,7 @@ async function report(error: unknown, name: string, context: CommandContext): Pr
 }
 
 function describe(error: unknown): string {
-  if (error instanceof ClientError) return `${error.status}: ${error.message}`;
+  if (error instanceof ClientError) return `${error.status}: ${error.message.replace(/\s*Resolution note:\s*$/, "")}`;
   if (error instanceof InferenceError && error.reason !== "internal") return error.message;
   if (isSystemError(error)) return error.message;
   const bug = error instanceof InferenceError && error.cause !== undefined ? error.cause : error;

@@ -1,7 +1,7 @@
 import { configFromEnvironment, type ServeConfig, serveOptions } from "../config.ts";
 import { type RunningServer, startServer } from "../serve.ts";
 import type { CommandOption } from "./arguments.ts";
-import { type CommandContext, defineCommand, type ExitCode, write } from "./command.ts";
+import { type Command, type CommandContext, defineCommand, type ExitCode, write } from "./command.ts";
 import { jsonOption } from "./connection.ts";
 import { grpcurlLine } from "./grpcurl-line.ts";
 import { formatJson } from "./json-text.ts";
@@ -15,39 +15,44 @@ const options = {
 type Description = ReturnType<RunningServer["models"]>[number];
 type FailedModel = Awaited<RunningServer["started"]>[number];
 
+/** The command over a way to start a server. */
+export function createServeCommand(start: typeof startServer): Command {
+  return defineCommand(
+    {
+      name: "serve",
+      summary: "Serve the ONNX models of a folder, or one model file",
+      description: [
+        "Serves models over gRPC in the KServe v2 / Triton protocol, batching the requests of all callers. Prints its addresses and models on standard output when it is ready; logs go to standard error.",
+        "SIGTERM or SIGINT stops it: new work is refused, running calls finish within --exit-timeout-ms, and the exit code is 0 when all did. A second signal ends it at once.",
+      ],
+      positionals: [
+        {
+          name: "path",
+          description:
+            "A Triton model repository (<model>/[config.pbtxt]/<version>/model.onnx), a folder of .onnx files, or one .onnx file.",
+        },
+      ],
+      options,
+      examples: [
+        { command: "sluice serve examples/repository", explanation: "The models of a repository on 127.0.0.1:8001." },
+        { command: "sluice serve model.onnx --grpc-port 0", explanation: "One model file on a free port." },
+        {
+          command: "SLUICE_HOST=0.0.0.0 sluice serve /models --insecure --model-control poll",
+          explanation: "In a container: every interface, and changes in the folder are picked up.",
+        },
+      ],
+    },
+    async ({ positionals, options: { json, ...config } }, context) => {
+      const [path = ""] = positionals;
+      const stopped = stopSignal(context);
+      return await serve(await start(path, config), json, context, stopped);
+    },
+    { keys: Object.keys(serveOptions) as (keyof ServeConfig)[], read: configFromEnvironment }, // the table's own keys
+  );
+}
+
 /** `sluice serve`: runs a server until SIGTERM or SIGINT. */
-export const serveCommand = defineCommand(
-  {
-    name: "serve",
-    summary: "Serve the ONNX models of a folder, or one model file",
-    description: [
-      "Serves models over gRPC in the KServe v2 / Triton protocol, batching the requests of all callers. Prints its addresses and models on standard output when it is ready; logs go to standard error.",
-      "SIGTERM or SIGINT stops it: new work is refused, running calls finish within --exit-timeout-ms, and the exit code is 0 when all did. A second signal ends it at once.",
-    ],
-    positionals: [
-      {
-        name: "path",
-        description:
-          "A Triton model repository (<model>/[config.pbtxt]/<version>/model.onnx), a folder of .onnx files, or one .onnx file.",
-      },
-    ],
-    options,
-    examples: [
-      { command: "sluice serve examples/repository", explanation: "The models of a repository on 127.0.0.1:8001." },
-      { command: "sluice serve model.onnx --grpc-port 0", explanation: "One model file on a free port." },
-      {
-        command: "SLUICE_HOST=0.0.0.0 sluice serve /models --insecure --model-control poll",
-        explanation: "In a container: every interface, and changes in the folder are picked up.",
-      },
-    ],
-  },
-  async ({ positionals, options: { json, ...config } }, context) => {
-    const [path = ""] = positionals;
-    const stopped = stopSignal(context);
-    return await serve(path, config, json, context, stopped);
-  },
-  { keys: Object.keys(serveOptions) as (keyof ServeConfig)[], read: configFromEnvironment }, // the table's own keys
-);
+export const serveCommand = createServeCommand(startServer);
 
 /** Resolves at the first SIGTERM or SIGINT; the second one ends the process. */
 function stopSignal(context: CommandContext): Promise<"stop"> {
@@ -68,13 +73,11 @@ function stopSignal(context: CommandContext): Promise<"stop"> {
 }
 
 async function serve(
-  path: string,
-  config: ServeConfig,
+  server: RunningServer,
   json: boolean,
   context: CommandContext,
   stopped: Promise<"stop">,
 ): Promise<ExitCode> {
-  const server = await startServer(path, config);
   const outcome = await Promise.race([server.started, stopped]);
   if (outcome !== "stop") {
     const text = json ? jsonSummary(server, outcome) : summary(server, outcome);

@@ -58,7 +58,10 @@ export interface ModelStatistics {
   readonly computeOutput: StatisticDuration;
 }
 
-/** A model's configuration with the field names of config.pbtxt, enums as names, 64-bit integers as decimal strings. */
+/**
+ * A model's configuration with the field names of config.pbtxt, enums as names, 64-bit integers as decimal strings, maps other than
+ * `parameters` as lists of `{key, value}`.
+ */
 export interface ModelConfiguration {
   readonly max_batch_size: number;
   readonly parameters: Readonly<Record<string, { readonly string_value: string }>>;
@@ -110,7 +113,20 @@ export function readRepositoryIndex(answer: object): readonly ModelIndexEntry[] 
 /** A ModelConfigResponse. */
 export function readModelConfiguration(answer: object): ModelConfiguration {
   const { config } = answer as { config: ModelConfiguration | null }; // an absent message is null
-  return config ?? { max_batch_size: 0, parameters: {} };
+  return { max_batch_size: 0, ...config, parameters: readParameters(config?.parameters) };
+}
+
+type ParameterMap = ModelConfiguration["parameters"];
+type ParameterEntries = readonly { readonly key: string; readonly value: ParameterMap[string] }[];
+
+/** A map; definitions made from a descriptor set give its entries instead, since that is what it is on the wire. */
+function readParameters(parameters: ParameterMap | ParameterEntries = {}): ParameterMap {
+  if (!isEntries(parameters)) return parameters;
+  return Object.fromEntries(parameters.map(({ key, value }) => [key, value]));
+}
+
+function isEntries(parameters: ParameterMap | ParameterEntries): parameters is ParameterEntries {
+  return Array.isArray(parameters);
 }
 
 /** A ModelStatisticsResponse. */

@@ -5,6 +5,7 @@ import { ClientError } from "../../src/client/client-error.ts";
 import { resolveClientOptions } from "../../src/client/client-options.ts";
 import type { InferOptions } from "../../src/client/infer-options.ts";
 import { InferenceClient } from "../../src/client/inference-client.ts";
+import { readModelConfiguration } from "../../src/client/model-metadata.ts";
 import type { StreamResult } from "../../src/client/stream-result.ts";
 import { createTensor, readTensor } from "../../src/client/tensor-values.ts";
 import { InferenceError } from "../../src/errors.ts";
@@ -205,6 +206,15 @@ test("control answers come as numbers and names", async (t) => {
   assert.deepEqual([await client.ready(), await client.ready("m")], [true, false]);
   assert.equal(await client.health(), "SERVING");
   await assert.rejects(client.configuration("m"), { code: 12, status: "UNIMPLEMENTED" });
+});
+
+test("parameters of a configuration are a map, as entries or as an object", () => {
+  const entries = { config: { max_batch_size: 4, parameters: [{ key: "a", value: { string_value: "b" } }] } };
+  const object = { config: { max_batch_size: 4, parameters: { a: { string_value: "b" } } } };
+  for (const answer of [entries, object]) {
+    assert.deepEqual(readModelConfiguration(answer), { max_batch_size: 4, parameters: { a: { string_value: "b" } } });
+  }
+  assert.deepEqual(readModelConfiguration({ config: null }), { max_batch_size: 0, parameters: {} });
 });
 
 test("unusable addresses, options and deadlines are refused with what is allowed", async (t) => {
