@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { test } from "node:test";
+import type protobuf from "protobufjs";
 import { messageType } from "../../src/model/definitions.ts";
 import { decodeModel, encodeModel } from "../../src/model/onnx-file.ts";
 import { buildModel, modelBytes, node } from "./build-model.ts";
@@ -19,7 +20,7 @@ test("every model comes out of a rewrite with the same content", () => {
     const model = decodeModel(readFileSync(file));
     const rewritten = decodeModel(encodeModel(model));
     const json = (from: object): unknown =>
-      messageType("onnx.ModelProto").toObject(from, { longs: String, bytes: String });
+      messageType("onnx.ModelProto").toObject(from as protobuf.Message, { longs: String, bytes: String });
     assert.deepEqual(json(rewritten), json(model), file);
   }
 });
