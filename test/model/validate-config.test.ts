@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConfigText } from "../../src/model/config-text.ts";
+import type { ModelConfig } from "../../src/model/model-config.ts";
+import { modelParameters, resolveModelParameters } from "../../src/model/model-parameters.ts";
+import { validateConfig } from "../../src/model/validate-config.ts";
+
+const accepted: [string, string][] = [
+  ["nothing at all", ""],
+  [
+    "its own name and backend",
+    'name: "m" backend: "onnxruntime" platform: "onnxruntime_onnx" default_model_filename: "net.onnx"',
+  ],
+  ["dims of any length and of none", 'input { name: "x" data_type: TYPE_FP32 dims: [-1, 0, 3] }'],
+  [
+    "a reshape with variable lengths",
+    'input { name: "x" data_type: TYPE_FP32 dims: [2, 4, -1, 6] reshape { shape: [8, -1, 1, 6] } }',
+  ],
+  ["a reshape to a single value", 'input { name: "x" data_type: TYPE_FP32 dims: [1] reshape { } }'],
+  ["an image", 'input { name: "x" data_type: TYPE_UINT8 format: FORMAT_NHWC dims: [8, 8, 3] }'],
+  ["preferred sizes before the maximum is known", "dynamic_batching { preferred_batch_size: [4, 128] }"],
+  [
+    "priorities",
+    "dynamic_batching { priority_levels: 2 default_priority_level: 2 priority_queue_policy { key: 1 value { max_queue_size: 1 } } }",
+  ],
+  [
+    "ordering with a time-out that rejects",
+    "dynamic_batching { preserve_ordering: true default_queue_policy { default_timeout_microseconds: 5 } }",
+  ],
+  ["instances on two devices", "instance_group { kind: KIND_GPU count: 2 gpus: [0, 1] }"],
+  ["switched off features", "model_transaction_policy { decoupled: false } response_cache { enable: false }"],
+  [
+    "hints for speed",
+    "optimization { graph { level: 1 } input_pinned_memory { enable: true } execution_accelerators { gpu_execution_accelerator { name: 'cuda' } } }",
+  ],
+  ["foreign parameters", "parameters { key: 'intra_op_thread_count' value { string_value: '2' } }"],
+  [
+    "a warm-up",
+    "input { name: 'x' data_type: TYPE_FP32 dims: 1 } model_warmup { batch_size: 1 inputs { key: 'x' value { data_type: TYPE_FP32 dims: 1 zero_data: true } } }",
+  ],
+];
+
+for (const [what, text] of accepted) test(`accepted: ${what}`, () => validateConfig(parseConfigText(text), "m"));
+
+const group = (text: string): string => `instance_group { ${text} }`;
+const input = (text: string): string => `input { name: "x" ${text} }`;
+const refused: [string, string, RegExp][] = [
+  ["another name", 'name: "n"', /name is "n", expected the name of the model's folder, 'm'/],
+  ["another backend", 'backend: "python"', /backend is "python", expected 'onnxruntime'/],
+  ["another platform", 'platform: "tensorrt_plan"', /platform is "tensorrt_plan"/],
+  ["a file elsewhere", 'default_model_filename: "../x.onnx"', /default_model_filename is "\.\.\/x\.onnx"/],
+  ["a negative batch size", "max_batch_size: -1", /max_batch_size is -1, expected 0 or more/],
+  ["a tensor without a name", "input { data_type: TYPE_FP32 }", /input\[0\] has no name/],
+  ["a tensor listed twice", "output { name: 'y' } output { name: 'y' }", /output 'y' is listed twice/],
+  ["a datatype nobody carries", input("data_type: TYPE_BF16"), /TYPE_BF16 cannot be served.*Node\.js binding/],
+  ["an invalid datatype", input("data_type: TYPE_INVALID"), /data_type is "TYPE_INVALID"/],
+  ["an impossible dimension", input("dims: [-2]"), /input 'x': dims is \[-2\]/],
+  ["an image of two dimensions", input("format: FORMAT_NCHW dims: [3, 8]"), /three of them for FORMAT_NCHW/],
+  [
+    "a reshape of another size",
+    input("dims: [4] reshape { shape: [2, 3] }"),
+    /reshape \[2,3\] does not hold as many elements as dims \[4\]/,
+  ],
+  [
+    "a reshape that moves a variable length",
+    input("dims: [2, -1] reshape { shape: [-1, 2] }"),
+    /does not hold as many/,
+  ],
+  ["no versions", "version_policy { specific { } }", /names no versions/],
+  ["zero latest versions", "version_policy { latest { num_versions: 0 } }", /num_versions is 0/],
+  ["KIND_MODEL", group("kind: KIND_MODEL"), /KIND_MODEL does not apply/],
+  ["devices for the CPU", group("kind: KIND_CPU gpus: [0]"), /KIND_CPU with gpus \[0\]/],
+  ["a device twice", group("gpus: [1, 1]"), /gpus is \[1,1\]/],
+  ["too many instances", group("count: 1000"), /count is 1000, expected a number up to 256/],
+  ["a profile", group("profile: ['0']"), /instance_group\.profile is not supported/],
+  ["a passive instance", group("passive: true"), /instance_group\.passive/],
+  [
+    "a preferred size of 0",
+    "dynamic_batching { preferred_batch_size: 0 }",
+    /preferred_batch_size is 0, expected 1 or more/,
+  ],
+  [
+    "a preferred size above the maximum",
+    "max_batch_size: 4 dynamic_batching { preferred_batch_size: [2, 8] }",
+    /is 8, expected at most max_batch_size \(4\)/,
+  ],
+  [
+    "no default priority",
+    "dynamic_batching { priority_levels: 3 }",
+    /default_priority_level is 0, expected one of the priority_levels, 1 to 3/,
+  ],
+  [
+    "a default priority above all",
+    "dynamic_batching { priority_levels: 3 default_priority_level: 4 }",
+    /default_priority_level is 4/,
+  ],
+  [
+    "a policy for no level",
+    "dynamic_batching { priority_levels: 1 default_priority_level: 1 priority_queue_policy { key: 2 value {} } }",
+    /priority_queue_policy is 2, expected keys from 1/,
+  ],
+  [
+    "a policy without levels",
+    "dynamic_batching { priority_queue_policy { key: 1 value {} } }",
+    /no keys without priority_levels/,
+  ],
+  [
+    "ordering among priorities",
+    "dynamic_batching { preserve_ordering: true priority_levels: 2 default_priority_level: 1 }",
+    /at most 1 with preserve_ordering/,
+  ],
+  [
+    "ordering with delays",
+    "dynamic_batching { preserve_ordering: true default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 1 } }",
+    /DELAY.*preserve_ordering/,
+  ],
+  ["sequences", "sequence_batching { }", /sequence_batching is not supported/],
+  ["ensembles", "ensemble_scheduling { }", /ensemble_scheduling is not supported/],
+  ["decoupled answers", "model_transaction_policy { decoupled: true }", /decoupled is not supported/],
+  ["ragged batches", input("allow_ragged_batch: true"), /allow_ragged_batch is not supported/],
+  ["shape tensors", input("is_shape_tensor: true"), /is_shape_tensor is not supported/],
+  ["other memory formats", input("is_non_linear_format_io: true"), /is_non_linear_format_io is not supported/],
+  ["generated inputs", "batch_input { target_name: 'x' }", /batch_input is not supported/],
+  ["scattered outputs", "batch_output { target_name: 'x' }", /batch_output is not supported/],
+  ["a response cache", "response_cache { enable: true }", /response_cache is not supported/],
+  ["libraries of operators", "model_operations { op_library_filename: 'x.so' }", /native code/],
+  ["repository agents", "model_repository_agents { agents { name: 'x' } }", /repository agents/],
+  ["files by compute capability", "cc_model_filenames { key: '7.5' value: 'x' }", /cc_model_filenames/],
+  ["another runtime", "runtime: 'x'", /runtime is not supported/],
+  ["metrics of its own", "model_metrics { metric_control { } }", /model_metrics/],
+  [
+    "another accelerator",
+    "optimization { execution_accelerators { gpu_execution_accelerator { name: 'tensorrt' } } }",
+    /sluice_device/,
+  ],
+  ["a warm-up without inputs", "model_warmup { name: 'w' }", /model_warmup\[0\] has no inputs/],
+  [
+    "a warm-up of an unknown input",
+    "input { name: 'x' } model_warmup { inputs { key: 'xx' value { data_type: TYPE_FP32 zero_data: true } } }",
+    /'xx' that the model does not have, did you mean 'x'\?/,
+  ],
+  ["a warm-up without data", "model_warmup { inputs { key: 'x' value { data_type: TYPE_FP32 } } }", /states no data/],
+  [
+    "a warm-up above the maximum",
+    "max_batch_size: 2 model_warmup { batch_size: 3 inputs { key: 'x' value { data_type: TYPE_FP32 zero_data: true } } }",
+    /batch_size is 3, expected at most max_batch_size \(2\)/,
+  ],
+  [
+    "an unknown parameter of ours",
+    "parameters { key: 'sluice_prefech' value { string_value: '1' } }",
+    /unknown parameter 'sluice_prefech', did you mean 'sluice_prefetch'\?/,
+  ],
+];
+
+for (const [what, text, message] of refused) {
+  test(`refused: ${what}`, () => {
+    assert.throws(() => validateConfig(parseConfigText(text), "m"), { reason: "refused", message });
+  });
+}
+
+const withParameter = (key: string, text: string): ModelConfig => ({ parameters: { [key]: { string_value: text } } });
+
+const values: [string, string, object][] = [
+  ["sluice_run_timeout_ms", "250", { runTimeoutMs: 250 }],
+  ["sluice_prefetch", "1", { prefetch: 1 }],
+  ["sluice_split_oversized", "false", { splitOversized: false }],
+  ["sluice_max_queue_requests", "5", { maxQueueRequests: 5 }],
+  ["sluice_max_queue_bytes", "1000", { maxQueueBytes: 1000 }],
+  ["sluice_intra_op_threads", "2", { intraOpThreads: 2 }],
+  ["sluice_device", "webgpu", { device: "webgpu" }],
+  ["sluice_batch_buckets", "1, 2,8", { batchBuckets: [1, 2, 8] }],
+];
+
+test("each of our parameters is read by its kind", () => {
+  for (const [key, text, expected] of values)
+    assert.deepEqual(resolveModelParameters(withParameter(key, text)), expected);
+  assert.deepEqual(
+    values.map(([key]) => key),
+    Object.keys(modelParameters),
+    "a parameter without a test",
+  );
+});
+
+test("what is not set stays open", () => assert.deepEqual(resolveModelParameters({}), {}));
+
+const badValues: [string, string, RegExp][] = [
+  ["sluice_run_timeout_ms", "0", /'sluice_run_timeout_ms' is "0", expected an integer from 1 to 86400000 milliseconds/],
+  ["sluice_prefetch", "2", /from 0 to 1/],
+  ["sluice_split_oversized", "maybe", /true or false/],
+  ["sluice_device", "tpu", /one of auto, cpu, webgpu, cuda/],
+  ["sluice_batch_buckets", "", /ascending numbers/],
+  ["sluice_batch_buckets", "4,2", /ascending numbers/],
+  ["sluice_batch_buckets", "0,2", /ascending numbers/],
+  ["sluice_batch_buckets", "1,two", /ascending numbers/],
+  ["sluice_toString", "1", /unknown parameter 'sluice_toString'/],
+];
+
+for (const [key, text, message] of badValues) {
+  test(`parameter refused: ${key} ${JSON.stringify(text)}`, () => {
+    assert.throws(() => resolveModelParameters(withParameter(key, text)), { reason: "refused", message });
+  });
+}
+
+test("buckets end at max_batch_size where that is known", () => {
+  assert.throws(
+    () => resolveModelParameters({ ...withParameter("sluice_batch_buckets", "4,8"), max_batch_size: 4 }),
+    /up to max_batch_size \(4\)/,
+  );
+});
