@@ -225,7 +225,12 @@ const refused: [string, string, ModelSummary, RegExp][] = [
     /shape \[-1,2,3\]/,
   ],
   ["dims of a scalar", "input { name: 'X' dims: [2] }", scalar, /scalar tensor 'X'.*\[2\]/],
-  ["preferred sizes above the default", "dynamic_batching { preferred_batch_size: 65 }", classifier, /is 65, expected at most max_batch_size \(64\)/],
+  [
+    "preferred sizes above the default",
+    "dynamic_batching { preferred_batch_size: 65 }",
+    classifier,
+    /is 65, expected at most max_batch_size \(64\)/,
+  ],
   [
     "an optional input without a default",
     "max_batch_size: 0 input { name: 'X' optional: true }",
