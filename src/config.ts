@@ -59,7 +59,7 @@ export type Option = StringOption | NumberOption | BooleanOption | ChoiceOption 
 const mebibyte = 1024 * 1024;
 
 /** Memory this process may use: the machine's, or the container's where its control group sets one. */
-function memoryAllowanceBytes(): number {
+export function memoryAllowanceBytes(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }

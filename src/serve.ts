@@ -1,5 +1,18 @@
-import type { ServeConfig } from "./config.ts";
+import { readFileSync } from "node:fs";
+import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
+import { startTelemetry, type Telemetry } from "./monitor/telemetry.ts";
+import { inferenceService } from "./protocol/definitions.ts";
+import { systemClock } from "./runtime/clock.ts";
 import type { ModelDescription } from "./runtime/model.ts";
+import { ModelLoader } from "./runtime/model-loader.ts";
+import { ModelRepository } from "./runtime/model-repository.ts";
+import { type Observer, ObserverList } from "./runtime/observer.ts";
+import { Placement } from "./runtime/placement.ts";
+import { RepositoryFolder } from "./runtime/repository-scan.ts";
+import { HttpServer } from "./server/http.ts";
+import { formatAddress } from "./server/listener.ts";
+import { createLog, type Log } from "./server/log.ts";
+import { createGrpcServer, type GrpcServer } from "./server/server.ts";
 
 /** A server that answers. */
 export interface RunningServer {
@@ -15,10 +28,153 @@ export interface RunningServer {
   stop(): Promise<boolean>;
 }
 
+/** Share of the exit timeout for what comes after the last answer: runtime processes and telemetry. */
+const afterwardsShare = 0.2;
+const maxAfterwardsMs = 5_000;
+
 /**
- * Starts a server over a Triton model repository, a folder of .onnx files or one .onnx file.
+ * Starts a server over a Triton model repository, a folder of .onnx files or one .onnx file. Resolves when the addresses are bound; models
+ * load on from there, see `started`.
  * @throws InferenceError when the path, an address or an option cannot be used.
  */
-export async function startServer(_path: string, _config: ServeConfig): Promise<RunningServer> {
-  throw new Error("composition root under construction");
+export async function startServer(path: string, config: ServeConfig): Promise<RunningServer> {
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
+  const folder = new RepositoryFolder(path);
+  const telemetry = startTelemetry(config, {
+    methods: Object.values(inferenceService()).map((method) => method.path.slice(1)),
+    warn: (message, error) => log.warn(message, { error }),
+  });
+  const placement = createPlacement(config, telemetry.observer, log);
+  const repository = createRepository(folder, config, placement, telemetry.observer, log);
+  telemetry.setRuntimeMemory(() => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) })));
+  try {
+    const grpc = createGrpcServer({ repository, config, callObserver: telemetry.callObserver, log });
+    const metrics = config.metrics ? telemetry.metricsHandler : undefined;
+    const http = new HttpServer({ config, repository, isStopping: () => grpc.isStopping, metrics, log });
+    const grpcAddress = formatAddress(await grpc.start());
+    const httpAddress = formatAddress(
+      await http.start(config.httpPort).catch(async (error: unknown) => {
+        await grpc.stop(performance.now());
+        throw error;
+      }),
+    );
+    const started = repository.start().then(() => failures(repository));
+    const parts = { grpc, http, repository, placement, telemetry, config };
+    let stopping: Promise<boolean> | undefined;
+    return {
+      grpcAddress,
+      httpAddress,
+      started,
+      models: () => readyModels(repository),
+      stop: () => {
+        stopping ??= stop(parts);
+        return stopping;
+      },
+    };
+  } catch (error) {
+    placement.kill();
+    await telemetry.shutdown(0);
+    throw error;
+  }
+}
+
+function createPlacement(config: ServeConfig, observer: Observer, log: Log): Placement {
+  const { arenaFolder, arenaMaxBytes, prefetch, crashLoopLimit, sharedRuntimeProcesses, intraOpThreads } = config;
+  return new Placement({
+    arenaFolder,
+    arenaMaxBytes,
+    prefetch,
+    crashLoopLimit,
+    sharedRuntimeProcesses,
+    intraOpThreads,
+    recycleBytes: config.recycleBytes > 0 ? config.recycleBytes : Math.floor(memoryAllowanceBytes() / 4),
+    clock: systemClock,
+    onEvent: (event, pid, detail) => {
+      if (event === "crash" || event === "timeout") log.error("a runtime process ended", { event, pid, detail });
+      else log.debug("runtime process", { event, pid });
+      observer.onRuntimeProcess?.(event, pid);
+    },
+  });
+}
+
+function createRepository(
+  folder: RepositoryFolder,
+  config: ServeConfig,
+  placement: Placement,
+  observer: Observer,
+  log: Log,
+): ModelRepository {
+  const onObserverError = (error: unknown) => log.error("an observer failed", { error });
+  const observers = new ObserverList([observer], onObserverError);
+  const loader = new ModelLoader({
+    config,
+    placement,
+    clock: systemClock,
+    report: (message, detail) => log.warn(message, { detail }),
+  });
+  return new ModelRepository({
+    folder,
+    modelControl: config.modelControl,
+    pollIntervalMs: config.pollInterval * 1000,
+    loadModels: config.loadModel,
+    isFileOverrideAllowed: config.allowFileOverrides,
+    isStrictlyReady: config.strictReadiness,
+    clock: systemClock,
+    observers,
+    load: (source, statistics) => loader.load(source, new ObserverList([statistics, observer], onObserverError)),
+    report: (level, message, fields) => log[level](message, fields),
+  });
+}
+
+function failures(repository: ModelRepository): { name: string; version: string; reason: string }[] {
+  return repository
+    .index(false)
+    .filter(({ state, reason }) => state === "UNAVAILABLE" && reason !== "unloaded")
+    .map(({ name, version, reason }) => ({ name, version, reason }));
+}
+
+function readyModels(repository: ModelRepository): ModelDescription[] {
+  return repository
+    .index(true)
+    .map(({ name, version }) => repository.find(name, version).description)
+    .sort((a, b) => (a.name === b.name ? Number(a.version) - Number(b.version) : a.name < b.name ? -1 : 1));
+}
+
+interface Parts {
+  readonly grpc: GrpcServer;
+  readonly http: HttpServer;
+  readonly repository: ModelRepository;
+  readonly placement: Placement;
+  readonly telemetry: Telemetry;
+  readonly config: ServeConfig;
+}
+
+/** Health NOT_SERVING, refuse new work, let calls finish, drain the models, stop runtime processes, flush telemetry. */
+async function stop({ grpc, http, repository, placement, telemetry, config }: Parts): Promise<boolean> {
+  const deadlineMs = performance.now() + config.exitTimeoutMs;
+  const afterwardsMs = Math.min(maxAfterwardsMs, config.exitTimeoutMs * afterwardsShare);
+  const isClean = await grpc.stop(deadlineMs - afterwardsMs);
+  const drained = repository.drain().then(() => placement.stop());
+  await within(drained, Math.max(0, deadlineMs - afterwardsMs - performance.now()) + afterwardsMs / 2);
+  await telemetry.shutdown(Math.max(0, deadlineMs - performance.now()));
+  await http.stop();
+  placement.kill();
+  return isClean;
+}
+
+async function within(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeoutMs);
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}
+
+/** Resident memory of a process as Linux tells it; 0 where it does not, or the process is gone. */
+function residentBytes(pid: number): number {
+  try {
+    const [line] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.slice(1) ?? [];
+    return Number(line ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }

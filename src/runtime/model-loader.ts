@@ -18,7 +18,6 @@ export interface ModelLoaderOptions {
   readonly config: ServeConfig;
   readonly placement: Placement;
   readonly clock: Clock;
-  observers(source: ModelSource): Required<Observer>;
   /** For the log: what must not travel. */
   report(message: string, detail: string): void;
 }
@@ -51,7 +50,8 @@ export class ModelLoader {
     this.#options = options;
   }
 
-  async load(source: ModelSource): Promise<LoadedVersion> {
+  /** @param observers hear of the version's requests */
+  async load(source: ModelSource, observers: Required<Observer>): Promise<LoadedVersion> {
     const startMs = this.#options.clock.now();
     const parameters = resolveModelParameters(source.config);
     const device = await this.#resolveDevice(source, parameters);
@@ -62,7 +62,7 @@ export class ModelLoader {
       const [result, isWarm] = isShared
         ? await this.#options.placement.withTrial((slot) => this.#try(slot, request))
         : await this.#tryInOwn(places, request, parameters);
-      return await this.#serve(source, parameters, { request, result, isShared, isWarm, startMs }, places);
+      return await this.#serve(source, parameters, { request, result, isShared, isWarm, startMs, observers }, places);
     } catch (error) {
       for (const place of places) place.release();
       throw error instanceof RuntimeProcessDied
@@ -108,7 +108,14 @@ export class ModelLoader {
   async #serve(
     source: ModelSource,
     parameters: ModelParameters,
-    tried: { request: LoadRequest; result: LoadResult; isShared: boolean; isWarm: boolean; startMs: number },
+    tried: {
+      request: LoadRequest;
+      result: LoadResult;
+      isShared: boolean;
+      isWarm: boolean;
+      startMs: number;
+      observers: Required<Observer>;
+    },
     places: Place[],
   ): Promise<LoadedVersion> {
     const { config, clock, placement } = this.#options;
@@ -150,7 +157,7 @@ export class ModelLoader {
     };
     const model = new BatchedModel(description, {
       clock,
-      observers: this.#options.observers(source),
+      observers: tried.observers,
       maxQueueRequests: parameters.maxQueueRequests ?? config.maxQueueRequests,
       maxQueueBytes: parameters.maxQueueBytes ?? config.maxQueueBytes,
       slotBytes: Math.min(...places.map((place) => place.slot.slotBytes)),

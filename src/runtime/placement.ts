@@ -21,6 +21,9 @@ const sharedModelBytes = 32 * 1024 * 1024;
 /** More threads than this rarely make one run of a model faster. */
 const maxThreadsOfModel = 4;
 
+/** The trial process ends when nobody has used it for this long. */
+const trialIdleMs = 2_000;
+
 /** A process slot for one instance, and how to give it back. */
 export interface Place {
   readonly slot: ProcessSlot;
@@ -62,7 +65,7 @@ export class Placement {
     return this.#devices;
   }
 
-  /** Lends the trial process; it ends when nobody uses it any more. */
+  /** Lends the trial process. */
   async withTrial<T>(use: (slot: ProcessSlot) => Promise<T>): Promise<T> {
     this.#trial ??= this.#createSlot(0);
     const slot = this.#trial;
@@ -71,11 +74,14 @@ export class Placement {
       return await use(slot);
     } finally {
       this.#trials--;
-      if (this.#trials === 0 && this.#trial === slot) {
-        this.#trial = undefined;
-        slot.stop();
-      }
+      this.#options.clock.after(trialIdleMs, () => this.#endTrial(slot));
     }
+  }
+
+  #endTrial(slot: ProcessSlot): void {
+    if (this.#trials > 0 || this.#trial !== slot) return;
+    this.#trial = undefined;
+    slot.stop();
   }
 
   /** A place among the shared processes, in one of `avoid` only when there is no other; the least crowded one. */
@@ -105,6 +111,13 @@ export class Placement {
         slot.stop();
       },
     };
+  }
+
+  /** The processes there are, by lasting names, for the monitor. */
+  processes(): readonly { readonly name: string; readonly pid: number }[] {
+    return this.#all()
+      .map((slot, index) => ({ name: `${index}`, pid: slot.pid }))
+      .filter(({ pid }) => pid > 0);
   }
 
   /** Ends all processes after what they have under way. */
