@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { loadFileDescriptorSetFromBuffer, type MethodDefinition, type PackageDefinition } from "@grpc/proto-loader";
+import { fromJSON, type MethodDefinition, type PackageDefinition } from "@grpc/proto-loader";
+import protobuf from "protobufjs";
+import "protobufjs/ext/descriptor.js"; // adds Root.fromDescriptor
 import { assert, InferenceError } from "../errors.ts";
 
 /** A service by method name, as grpc-js takes it for `addService` and for client constructors. */
@@ -40,18 +42,18 @@ function findDescriptors(folder: string): string {
  * @throws InferenceError "internal" when there is no such service.
  */
 export function serviceDefinition(name: string): ServiceDefinition {
-  packageDefinition ??= loadFileDescriptorSetFromBuffer(descriptorSet(), {
-    keepCase: true,
-    longs: String,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  });
+  packageDefinition ??= loadDefinitions();
   const found = packageDefinition[name];
   assert(found !== undefined && !("format" in found), `no service '${name}' in ${descriptorPath}`);
   const service: ServiceDefinition = found;
   if (name !== inferenceServiceName) return service;
   return { ...service, ...passThrough(service, "ModelInfer"), ...passThrough(service, "ModelStreamInfer") };
+}
+
+/** proto-loader's own reader of descriptor sets takes a map for a list of entries; the JSON form that it reads as well keeps maps. */
+function loadDefinitions(): PackageDefinition {
+  const root = protobuf.Root.fromDescriptor(descriptorSet(), { keepCase: true });
+  return fromJSON(root.toJSON(), { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true });
 }
 
 function passThrough(service: ServiceDefinition, method: string): ServiceDefinition {
