@@ -242,7 +242,7 @@ export class ProcessSlot {
       arenaMaxBytes: this.#options.arenaMaxBytes,
       slots: 1 + this.#options.prefetch,
       clock: this.#options.clock,
-      onFree: () => this.#dispatch(),
+      onFree: () => this.#planDispatch(),
       onExit: (exit) => this.#onExit(process, exit),
     };
     const process: RuntimeProcess = new RuntimeProcess(options);
