@@ -18,6 +18,19 @@ import { plain, requestBytes, requestType, responseType, streamResponseType } fr
 /** Tensors as comparable data. */
 const bare = (tensors: readonly Tensor[]) => tensors.map((t) => ({ ...t, data: Buffer.from(t.data).toString("hex") }));
 
+/** Protobufjs reads floats as numbers, which makes a signalling NaN a quiet one. */
+const quiet = (tensors: readonly Tensor[]) =>
+  tensors.map((t) => {
+    if (t.datatype !== "FP32") return t;
+    const copy = Buffer.from(t.data);
+    for (let at = 0; at + 4 <= copy.length; at += 4) {
+      const bits = copy.readUInt32LE(at);
+      if ((bits & 0x7f800000) === 0x7f800000 && (bits & 0x007fffff) !== 0)
+        copy.writeUInt32LE((bits | 0x00400000) >>> 0, at);
+    }
+    return { ...t, data: copy };
+  });
+
 const request = fc
   .record({
     modelName: text,
@@ -124,7 +137,7 @@ for (const outputForm of ["raw", "typed"] as const) {
           bare(rawOutputs).map((output) => output.data),
         );
         const again = decodeInferResponse(Buffer.from(responseType.encode(responseType.decode(bytes)).finish()));
-        assert.deepEqual(bare(again.outputs), bare(expected.outputs));
+        assert.deepEqual(bare(quiet(again.outputs)), bare(quiet(expected.outputs)));
       }),
     );
   });
