@@ -42,6 +42,12 @@ export function createTakeover(
   };
 }
 
+/**
+ * How much HTTP/2 is given at a time, besides the message that goes beyond it. It joins what it holds into one write and reports that
+ * accepted as a whole: enough for small answers to share a packet, and little enough that a slow reader is seen to make progress.
+ */
+const maxUnacceptedBytes = 128 * 1024;
+
 /** A gRPC status code as the HTTP/2 error code that clients map back to it (gRPC over HTTP/2, "HTTP2 Transport Mapping"). */
 const resetCodes: ReadonlyMap<number, number> = new Map([
   [statusCodes.UNAVAILABLE, constants.NGHTTP2_REFUSED_STREAM],
@@ -60,6 +66,12 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   readonly #surroundings: CallSurroundings;
   #listener: CallListener<unknown> | undefined;
   #metadata: Metadata | undefined;
+  /** Bytes handed to HTTP/2 and not accepted yet. */
+  #unacceptedBytes = 0;
+  /** Written while HTTP/2 had enough; always sent in the order of the writes. */
+  #waiting: { readonly response: unknown; readonly onAccepted: () => void }[] = [];
+  /** The end of the call, while something written before it waits. */
+  #waitingStatus: CallStatus | undefined;
   #isReading = false;
   #isReadWanted = false;
   #endCode: number | undefined;
@@ -100,9 +112,29 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   write(response: unknown, onAccepted: () => void): void {
     if (!this.isOpen) return;
     this.unacceptedWrites++;
+    if (this.#unacceptedBytes >= maxUnacceptedBytes || this.#waiting.length > 0) {
+      this.#waiting.push({ response, onAccepted });
+    } else this.#send(response, onAccepted);
+  }
+
+  end(status: CallStatus): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    const isCode = Number.isInteger(status.code) && status.code >= 0 && status.code <= 16;
+    this.#endCode = isCode ? status.code : statusCodes.UNKNOWN;
+    if (this.#endCode !== statusCodes.OK) this.#controller?.abort();
+    if (this.#waiting.length > 0) this.#waitingStatus = status;
+    else this.#sendStatus(status);
+  }
+
+  #send(response: unknown, onAccepted: () => void): void {
+    const bytes = Buffer.isBuffer(response) ? response.length : 0;
+    this.#unacceptedBytes += bytes;
     this.#base.sendMessage(response, () => {
+      this.#unacceptedBytes -= bytes;
       this.unacceptedWrites--;
       this.acceptedWrites++;
+      if (this.#waiting.length > 0) this.#sendWaiting();
       try {
         onAccepted();
       } catch (error) {
@@ -111,17 +143,25 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     });
   }
 
-  end(status: CallStatus): void {
-    if (!this.isOpen) return;
-    this.isOpen = false;
-    const isCode = Number.isInteger(status.code) && status.code >= 0 && status.code <= 16;
-    this.#endCode = isCode ? status.code : statusCodes.UNKNOWN;
+  #sendWaiting(): void {
+    let sent = 0;
+    for (const { response, onAccepted } of this.#waiting) {
+      if (this.#unacceptedBytes >= maxUnacceptedBytes) break;
+      this.#send(response, onAccepted);
+      sent++;
+    }
+    if (sent > 0) this.#waiting.splice(0, sent);
+    if (this.#waiting.length > 0 || this.#waitingStatus === undefined) return;
+    this.#sendStatus(this.#waitingStatus);
+    this.#waitingStatus = undefined;
+  }
+
+  #sendStatus(status: CallStatus): void {
     this.#base.sendStatus({
-      code: this.#endCode,
+      code: this.#endCode ?? statusCodes.UNKNOWN,
       details: statusText(status.details), // encodeURI inside grpc-js throws on half a surrogate pair
       metadata: trailersOf(status),
     });
-    if (this.#endCode !== statusCodes.OK) this.#controller?.abort();
   }
 
   reset(code: number): void {
@@ -173,6 +213,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   onCancel(): void {
     const { openCalls, observer } = this.#surroundings;
     this.isOpen = false;
+    this.#waiting = [];
     openCalls.remove(this);
     if (this.#endCode === undefined) this.#controller?.abort();
     const now = performance.now();

@@ -31,7 +31,7 @@ export function describe(name: string, partial: Partial<ModelDescription> = {}):
     },
     provider: { requested: "cpu", actual: "cpu", isPartial: false, detail: "" },
     batching: "by the test",
-    classNames: {} as ModelDescription["classNames"],
+    classNames: [],
     loadMs: 1,
     ...partial,
   };

@@ -281,9 +281,10 @@ export class Http2TestClient {
   }
 }
 
-/** Status and text of a raw call, from trailers or from a trailers-only answer. */
+/** Status and text of a raw call, from trailers or from a trailers-only answer. `isRead`: its data is read here, and thrown away. */
 export function rawStatus(
   stream: ClientHttp2Stream,
+  isRead = true,
 ): Promise<{ http: number; grpc: number; details: string; rst: number }> {
   return new Promise((resolve) => {
     let http = 0;
@@ -298,7 +299,7 @@ export function rawStatus(
     stream.on("response", take);
     stream.on("trailers", take);
     stream.on("close", () => resolve({ http, grpc, details, rst: stream.rstCode ?? 0 }));
-    stream.resume();
+    if (isRead) stream.resume();
   });
 }
 
