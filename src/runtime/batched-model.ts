@@ -184,6 +184,7 @@ export class BatchedModel implements Model {
   putBack(batch: Batch): void {
     this.#running -= batch.entries.length;
     this.#queue.unshift(batch.entries);
+    this.#wake();
   }
 
   /** From now on requests are refused with this error, or accepted again (undefined). Those in the queue stay there. */

@@ -20,6 +20,9 @@ export interface InstanceOptions {
   onAvailability(error: InferenceError | undefined): void;
 }
 
+/** How long a request is asked to wait whose process was stopped under it: another replica can answer at once. */
+const stoppedRetryAfterMs = 100;
+
 /** Deaths of the runtime process under one request, the second time alone, after which it is not run again. */
 const deadlyRuns = 2;
 
@@ -79,7 +82,7 @@ export class Instance implements BatchRunner, Resident {
         {
           result: (ran) => this.#onRan(process, batch, padded, sentMs - batch.takenMs, ran),
           failed: (failure) => this.#onFailed(batch, padded, failure),
-          died: (exit) => this.#onDied(batch, padded, exit),
+          died: (exit, isStarted) => this.#onDied(batch, padded, exit, isStarted),
         },
       );
       sentMs = clock.now();
@@ -91,7 +94,7 @@ export class Instance implements BatchRunner, Resident {
 
   #onRan(process: RuntimeProcess, batch: Batch, padded: number, sendMs: number, ran: RanFrame): () => void {
     const receivedMs = this.#options.clock.now();
-    this.#slot.onRan(this, ran.readMs + ran.inferMs + ran.writeMs, ran.residentBytes);
+    this.#slot.onRan(this, process, ran.readMs + ran.inferMs + ran.writeMs, ran.residentBytes);
     const computeInputMs = sendMs + ran.readMs;
     try {
       const read = (offset: number, length: number) => process.readOutput(offset, length);
@@ -130,9 +133,13 @@ export class Instance implements BatchRunner, Resident {
     else this.#model.fail(batch, record, error);
   }
 
-  #onDied(batch: Batch, padded: number, exit: ProcessExit): void {
+  #onDied(batch: Batch, padded: number, exit: ProcessExit, isStarted: boolean): void {
     const { name } = this.loadRequest;
     const now = this.#options.clock.now();
+    if (!isStarted && exit.kind !== "stopped") {
+      this.#model.putBack(batch);
+      return;
+    }
     if (exit.kind === "timeout") {
       const error = new InferenceError(
         "runtime",
@@ -145,6 +152,7 @@ export class Instance implements BatchRunner, Resident {
       const error = new InferenceError(
         "draining",
         "Server is stopping, scheduler for model has stopped accepting new inference requests",
+        { retryAfterMs: stoppedRetryAfterMs },
       );
       this.#model.fail(batch, this.#record(batch, padded, now, noTimes, error), error);
       return;

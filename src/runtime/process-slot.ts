@@ -35,6 +35,9 @@ export interface ProcessSlotOptions {
 /** Resident memory must also have grown by this factor since the process began to run batches, or replacing it would be in vain. */
 const recycleGrowth = 1.25;
 
+/** Time after which a session is loaded again that could not be, though its process lives: its file may be back by then. */
+const reloadAfterMs = 10_000;
+
 /** Idle time after which the arena's memory is given back. */
 const trimAfterMs = 2_000;
 
@@ -42,6 +45,8 @@ interface Residency {
   readonly resident: Resident;
   readonly breaker: CrashBreaker;
   isLoaded: boolean;
+  /** After crashes of its own doing: not loaded again before this moment. */
+  notBeforeMs: number;
   /** Virtual time at which its last grant ended: start-time fair queuing over measured run time. */
   finishTag: number;
   startTag: number;
@@ -71,6 +76,10 @@ export class ProcessSlot {
   #wasControl = false;
   #isDispatchPlanned = false;
   #isRecycling = false;
+  /** The session that is being loaded again. */
+  #loading: Residency | undefined;
+  /** A resident was blamed for the death that is being reported: it does not count against the others. */
+  #isDeathExplained = false;
   #isStopped = false;
   #baselineBytes = 0;
   #cancelTrim: (() => void) | undefined;
@@ -96,6 +105,7 @@ export class ProcessSlot {
 
   /** Asks the process for something beside a batch, starting it when needed; waits for its turn. */
   control(request: ControlRequest, limitMs: number): Promise<unknown> {
+    if (this.#isStopped) return Promise.reject(stopping());
     return new Promise((resolve, reject) => {
       this.#controls.push({ request, limitMs, resolve, reject });
       this.#dispatch();
@@ -113,6 +123,7 @@ export class ProcessSlot {
       resident,
       breaker: new CrashBreaker(this.#options.crashLoopLimit, this.#options.clock),
       isLoaded: generation === this.#generation,
+      notBeforeMs: 0,
       finishTag: 0,
       startTag: 0,
     };
@@ -145,21 +156,21 @@ export class ProcessSlot {
   }
 
   /** What a run took, for fairness; and how large the process has become. */
-  onRan(resident: Resident, runMs: number, residentBytes: number): void {
+  onRan(resident: Resident, process: RuntimeProcess, runMs: number, residentBytes: number): void {
     const residency = this.#residencies.get(resident);
     if (residency !== undefined) residency.finishTag = residency.startTag + runMs;
-    if (residentBytes > 0) this.#measure(residentBytes);
+    if (residentBytes > 0 && process === this.#process) this.#measure(residentBytes);
   }
 
-  /** The process died while it ran a batch of this resident. */
+  /** The process died while it ran a batch of this resident: counts against it, and not against those that live beside it. */
   blame(resident: Resident): void {
+    this.#isDeathExplained = true;
     this.#residencies.get(resident)?.breaker.record();
   }
 
   /** The latest deaths of the process were one request's doing: they do not count toward the breaker. */
   forgiveCrashes(resident: Resident, count: number): void {
     this.#residencies.get(resident)?.breaker.forgive(count);
-    this.#breaker.forgive(count);
   }
 
   /** Ends the process after what is under way. */
@@ -167,7 +178,7 @@ export class ProcessSlot {
     this.#isStopped = true;
     this.#cancelTrim?.();
     this.#process?.stop();
-    for (const task of this.#controls.splice(0)) task.reject(new InferenceError("draining", "the server is stopping"));
+    for (const task of this.#controls.splice(0)) task.reject(stopping());
   }
 
   /** Ends the process at once. */
@@ -250,15 +261,20 @@ export class ProcessSlot {
   }
 
   #onExit(process: RuntimeProcess, exit: ProcessExit): void {
+    const isExplained = this.#isDeathExplained;
+    this.#isDeathExplained = false;
     this.#options.onEvent(exit.kind, process.pid, exit.detail);
     if (process !== this.#process) return; // replaced before
     this.#process = undefined;
+    this.#baselineBytes = 0;
+    this.#generation++;
     if (this.#isStopped || this.#residencies.size === 0) {
       if (this.#controls.length > 0) this.#dispatch();
       return;
     }
-    if (exit.kind === "crash") this.#breaker.record();
-    this.#generation++;
+    if (this.#loading !== undefined) this.#loading.breaker.record();
+    else if (exit.kind === "crash" && !isExplained) this.#breaker.record();
+    this.#loading = undefined;
     for (const residency of this.#residencies.values()) {
       residency.isLoaded = false;
       this.#waiting.delete(residency);
@@ -266,28 +282,31 @@ export class ProcessSlot {
     this.#restartLater();
   }
 
+  /**
+   * Plans the next start: at once for residents that had no part in it. Meanwhile requests wait where they are; only an open breaker, which
+   * takes up to a minute, makes them fail.
+   */
   #restartLater(): void {
-    if (this.#breaker.isOpen) {
-      const error = new InferenceError(
-        "restarting",
-        "the model's runtime process crashed too often and is not started again for now",
-        {
-          retryAfterMs: this.#breaker.cooldownMs,
-        },
-      );
-      for (const { resident } of this.#residencies.values()) resident.onUnavailable(error);
-    } else if (this.#breaker.delayMs > 0) {
-      const error = new InferenceError("restarting", "the model's runtime process is being started again", {
-        retryAfterMs: this.#breaker.delayMs,
-      });
-      for (const { resident } of this.#residencies.values()) resident.onUnavailable(error);
+    const now = this.#options.clock.now();
+    const isOpen = this.#breaker.isOpen;
+    const processDelayMs = isOpen ? this.#breaker.cooldownMs : this.#breaker.delayMs;
+    for (const residency of this.#residencies.values()) {
+      const { breaker, resident } = residency;
+      const ownDelayMs = breaker.isOpen ? breaker.cooldownMs : breaker.delayMs;
+      residency.notBeforeMs = now + Math.max(processDelayMs, ownDelayMs);
+      if (isOpen || breaker.isOpen) resident.onUnavailable(crashedTooOften(residency.notBeforeMs - now));
+      if (ownDelayMs > processDelayMs) this.#restoreAfter(ownDelayMs);
     }
-    const delayMs = this.#breaker.isOpen ? this.#breaker.cooldownMs : this.#breaker.delayMs;
-    if (delayMs === 0) void this.#restore();
-    else this.#options.clock.after(delayMs, () => void this.#restore());
+    if (processDelayMs > 0) this.#restoreAfter(processDelayMs);
+    else void this.#restore();
   }
 
-  /** Loads every missing session again, those with waiting requests first. */
+  #restoreAfter(delayMs: number): void {
+    // Not a moment too early by the clock that decides below.
+    this.#options.clock.after(Math.ceil(delayMs) + 1, () => void this.#restore());
+  }
+
+  /** Loads every missing session that may be loaded again by now, those with waiting requests first. */
   async #restore(): Promise<void> {
     if (this.#isStopped) return;
     this.#process ??= this.#start();
@@ -296,8 +315,9 @@ export class ProcessSlot {
     this.#restoring = process;
     const failed = new Set<Residency>();
     while (this.#process === process) {
+      const now = this.#options.clock.now();
       const missing = [...this.#residencies.values()].filter(
-        (residency) => !residency.isLoaded && !failed.has(residency),
+        (residency) => !residency.isLoaded && residency.notBeforeMs <= now && !failed.has(residency),
       );
       const next = missing.find(({ resident }) => resident.hasWork) ?? missing[0];
       if (next === undefined) break;
@@ -307,28 +327,26 @@ export class ProcessSlot {
   }
 
   async #restoreOne(residency: Residency): Promise<boolean> {
-    const { resident, breaker } = residency;
-    if (breaker.isOpen) {
-      resident.onUnavailable(new InferenceError("restarting", "the model crashed its runtime process too often"));
-      this.#options.clock.after(breaker.cooldownMs, () => void this.#restore());
-      return false;
-    }
+    const { resident } = residency;
+    this.#loading = residency;
     try {
       await this.control(resident.loadRequest, resident.loadTimeoutMs);
       residency.isLoaded = true;
       resident.onLoaded();
       return true;
     } catch (error) {
-      if (error instanceof RuntimeProcessDied) {
-        breaker.record();
-        return false; // onExit has begun another restart
-      }
+      if (error instanceof RuntimeProcessDied) return false; // onExit has counted it and planned the next start
+      residency.notBeforeMs = this.#options.clock.now() + reloadAfterMs;
       resident.onUnavailable(
         new InferenceError("restarting", "the model could not be loaded again after its runtime process ended", {
           cause: error,
+          retryAfterMs: reloadAfterMs,
         }),
       );
+      this.#restoreAfter(reloadAfterMs);
       return false;
+    } finally {
+      if (this.#loading === residency) this.#loading = undefined;
     }
   }
 
@@ -390,4 +408,18 @@ export class ProcessSlot {
       this.#process?.trim();
     }
   }
+}
+
+function stopping(): InferenceError {
+  return new InferenceError("draining", "the server is stopping");
+}
+
+function crashedTooOften(retryAfterMs: number): InferenceError {
+  return new InferenceError(
+    "restarting",
+    "the model's runtime process crashed too often and is not started again for now",
+    {
+      retryAfterMs,
+    },
+  );
 }

@@ -37,8 +37,8 @@ export interface Outcome<T> {
   /** Takes what it needs out of the arena; the function it returns is called when the process has been given its next work. */
   result(value: T): (() => void) | undefined;
   failed(failure: Failure): void;
-  /** The process ended before it answered. */
-  died(exit: ProcessExit): void;
+  /** The process ended before it answered. `isStarted`: it may have begun with this; otherwise nothing of it ran. */
+  died(exit: ProcessExit, isStarted: boolean): void;
 }
 
 interface Pending {
@@ -306,9 +306,9 @@ export class RuntimeProcess {
     this.#arena.close();
     const kind = this.#isTimedOut ? "timeout" : this.#isStopping ? "stopped" : "crash";
     const exit: ProcessExit = { kind, detail: `${how}${this.#stderr === "" ? "" : `: ${this.#stderr.trim()}`}` };
-    const pending = [...this.#pending.values()];
+    const pending = [...this.#pending];
     this.#pending.clear();
-    for (const { run, control } of pending) (run ?? control)?.died(exit);
+    for (const [id, { run, control }] of pending) (run ?? control)?.died(exit, id === this.#watchedId);
     this.#options.onExit(exit);
   }
 }
