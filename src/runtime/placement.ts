@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import { ThreadBudget } from "./cpu-allowance.ts";
 import { type ProcessEvent, ProcessSlot } from "./process-slot.ts";
 import type { Device } from "./session.ts";
+import { TrialProcesses } from "./trial-processes.ts";
 
 export interface PlacementOptions {
   readonly arenaFolder: string;
@@ -21,9 +22,6 @@ const sharedModelBytes = 32 * 1024 * 1024;
 /** More threads than this rarely make one run of a model faster. */
 const maxThreadsOfModel = 4;
 
-/** The trial process ends when nobody has used it for this long. */
-const trialIdleMs = 2_000;
-
 /** A process slot for one instance, and how to give it back. */
 export interface Place {
   readonly slot: ProcessSlot;
@@ -33,22 +31,21 @@ export interface Place {
 }
 
 /**
- * Decides in which runtime process an instance lives: small CPU models share a few processes, everything else has its own. A further
- * process, the trial process, loads and tries small models first, so that a model that crashes, hangs or takes long to check does so
- * beside nobody.
+ * Decides in which runtime process an instance lives: small CPU models share a few processes, everything else has its own.
+ * Small models are loaded and tried in trial processes first, so that one that crashes, hangs or takes long to check does so beside nobody.
  */
 export class Placement {
   readonly #options: PlacementOptions;
   readonly #threads: ThreadBudget;
   readonly #shared: ProcessSlot[] = [];
   readonly #owned = new Set<ProcessSlot>();
-  #trial: ProcessSlot | undefined;
-  #trials = 0;
+  readonly #trials: TrialProcesses;
   #devices: Promise<readonly Device[]> | undefined;
 
   constructor(options: PlacementOptions) {
     this.#options = options;
     this.#threads = new ThreadBudget(options.intraOpThreads);
+    this.#trials = new TrialProcesses(options.clock, () => this.#createSlot(0));
   }
 
   /** Whether a model of this size on this device lives beside others. */
@@ -65,23 +62,9 @@ export class Placement {
     return this.#devices;
   }
 
-  /** Lends the trial process. */
-  async withTrial<T>(use: (slot: ProcessSlot) => Promise<T>): Promise<T> {
-    this.#trial ??= this.#createSlot(0);
-    const slot = this.#trial;
-    this.#trials++;
-    try {
-      return await use(slot);
-    } finally {
-      this.#trials--;
-      this.#options.clock.after(trialIdleMs, () => this.#endTrial(slot));
-    }
-  }
-
-  #endTrial(slot: ProcessSlot): void {
-    if (this.#trials > 0 || this.#trial !== slot) return;
-    this.#trial = undefined;
-    slot.stop();
+  /** Lends a trial process that nobody else uses meanwhile. */
+  withTrial<T>(use: (slot: ProcessSlot) => Promise<T>): Promise<T> {
+    return this.#trials.lend(use);
   }
 
   /** A place among the shared processes, in one of `avoid` only when there is no other; the least crowded one. */
@@ -131,7 +114,7 @@ export class Placement {
   }
 
   #all(): ProcessSlot[] {
-    return [...this.#shared, ...this.#owned, ...(this.#trial === undefined ? [] : [this.#trial])];
+    return [...this.#shared, ...this.#owned, ...this.#trials.slots];
   }
 
   #createSlot(prefetch: number): ProcessSlot {
