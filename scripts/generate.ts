@@ -6,6 +6,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { optionsTableMarkers, renderOptionsTable } from "../src/cli/options-table.ts";
+import { renderMetricsPage } from "../src/monitor/metrics-page.ts";
 
 /** One generated file. The same sources must give the same bytes, on every machine. */
 interface Generator {
@@ -30,7 +32,26 @@ const generators: readonly Generator[] = [
     output: "gen/descriptors.binpb",
     produce: () => runTool("buf", ["build", "--as-file-descriptor-set", "-o", "-#format=binpb"]),
   },
+  {
+    name: "instruments",
+    output: "docs/metrics.md",
+    produce: renderMetricsPage,
+  },
+  {
+    // Everything outside the markers stays as it is.
+    name: "option table",
+    output: "README.md",
+    produce: () => replaceBetween("README.md", optionsTableMarkers, renderOptionsTable()),
+  },
 ];
+
+function replaceBetween(path: string, markers: { readonly start: string; readonly end: string }, text: string): string {
+  const page = readFileSync(join(root, path), "utf8");
+  const start = page.indexOf(markers.start);
+  const end = page.indexOf(markers.end);
+  if (start < 0 || end < start) throw new Error(`${path} has no ${markers.start} … ${markers.end}`);
+  return `${page.slice(0, start + markers.start.length)}\n${text}${page.slice(end)}`;
+}
 
 /** Runs a tool of the project's own `node_modules` in the root and returns its standard output. */
 function runTool(tool: string, args: readonly string[]): Buffer {
