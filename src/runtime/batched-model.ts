@@ -15,6 +15,7 @@ import { inputBytes, QueueEntry } from "./queue-entry.ts";
 import { levelOf, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
 import { type DropReason, RequestQueue } from "./request-queue.ts";
+import { SlotLimit } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
 import { Validator, type ValidRequest } from "./validator.ts";
 
@@ -45,6 +46,10 @@ export interface Batch {
 
 /** How long a batch of this model takes at least: decays, so that one lucky run does not count for ever. */
 const shortestRunDecay = 1.02;
+/** Each request that is refused because of that time halves it: without runs it would never be corrected. */
+const refusedRunDecay = 0.5;
+/** A full queue is searched for entries that nobody waits for any more at most this often: the search looks at all of them. */
+const fullSearchMs = 50;
 /** Weight of the latest batch in the average time of a batch. */
 const averageWeight = 0.1;
 const shortestPushbackMs = 10;
@@ -61,11 +66,13 @@ export class BatchedModel implements Model {
   readonly #policy: BatchPolicy;
   readonly #queuePolicy: QueuePolicy;
   readonly #queue: RequestQueue;
+  readonly #slotLimit: SlotLimit;
   readonly #runners = new Set<BatchRunner>();
   readonly #sequencer: ReplySequencer | undefined;
   #running = 0;
   #shortestRunMs = 0;
   #averageRunMs = 0;
+  #searchedMs = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
   #refusal: InferenceError | undefined;
@@ -77,6 +84,7 @@ export class BatchedModel implements Model {
     this.#options = options;
     this.#policy = batchPolicy(config);
     this.#queuePolicy = queuePolicy(config);
+    this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
     this.#validator = new Validator(name, signature, options.isSplitAllowed);
     this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#fail(entry, dropError(reason)));
     if (config.dynamic_batching?.preserve_ordering === true) this.#sequencer = new ReplySequencer();
@@ -111,7 +119,7 @@ export class BatchedModel implements Model {
     }
     this.#options.observers.onAdmitted(this.description, entry);
     const level = levelOf(request, this.#queuePolicy);
-    const maxRows = this.#rowsOfBatch(entry);
+    const maxRows = this.#slotLimit.rowsOf(entry);
     if (entry.rows <= maxRows) {
       this.#enqueue(entry, level, now);
     } else {
@@ -211,43 +219,31 @@ export class BatchedModel implements Model {
     if (this.#refusal !== undefined) throw this.#refusal;
     const valid = this.#validator.validate(request);
     const deadlineMs = itemDeadline(request, context);
-    if (deadlineMs <= now + this.#shortestRunMs) throw dropError("deadline");
-    this.#checkRoom(request, valid);
+    if (deadlineMs <= now + this.#shortestRunMs) {
+      if (deadlineMs > now) this.#shortestRunMs *= refusedRunDecay;
+      throw dropError("deadline");
+    }
+    this.#checkRoom(request, valid, now);
     return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, valid, deadlineMs);
   }
 
-  #checkRoom(request: InferenceRequest, valid: ValidRequest): void {
-    const { maxQueueRequests, maxQueueBytes, slotBytes } = this.#options;
+  #checkRoom(request: InferenceRequest, valid: ValidRequest, now: number): void {
     const byteLength = inputBytes(valid.inputs);
     const level = levelOf(request, this.#queuePolicy);
-    const policy = this.#queuePolicy.levels[level - 1];
-    const isLevelFull = policy !== undefined && this.#queue.requestsIn(level) >= policy.maxRequests;
-    const isFull =
-      this.#queue.requests >= maxQueueRequests ||
-      (this.#queue.requests > 0 && this.#queue.bytes + byteLength > maxQueueBytes);
-    if (isLevelFull || isFull) throw queueFull(request, this.#pushbackMs());
-    if (byteLength <= slotBytes) return;
-    const rowBytes =
-      this.description.signature.maxBatchSize > 0 ? Math.ceil(byteLength / Math.max(1, valid.rows)) : byteLength;
-    if (rowBytes * 2 > slotBytes) {
-      throw new InferenceError(
-        "too_large",
-        `a row of ${rowBytes} bytes exceeds the ${slotBytes} bytes that a batch may carry (--arena-max-bytes)`,
-        {
-          retryAfterMs: -1,
-        },
-      );
+    if (this.#isFull(level, byteLength) && now - this.#searchedMs >= fullSearchMs) {
+      this.#searchedMs = now;
+      this.#queue.expire(now);
     }
+    if (this.#isFull(level, byteLength)) throw queueFull(request, this.#pushbackMs());
+    this.#slotLimit.check(valid, byteLength);
   }
 
-  /** Rows of one batch, limited by its bytes as well. */
-  #rowsOfBatch(entry: QueueEntry): number {
-    if (this.description.signature.maxBatchSize === 0) return Number.POSITIVE_INFINITY;
-    if (entry.byteLength <= this.#options.slotBytes) return this.#policy.maxRows;
-    return Math.max(
-      1,
-      Math.min(this.#policy.maxRows, Math.floor((this.#options.slotBytes * entry.rows) / entry.byteLength / 2)),
-    );
+  #isFull(level: number, byteLength: number): boolean {
+    const { maxQueueRequests, maxQueueBytes } = this.#options;
+    const policy = this.#queuePolicy.levels[level - 1];
+    if (policy !== undefined && this.#queue.requestsIn(level) >= policy.maxRequests) return true;
+    if (this.#queue.requests >= maxQueueRequests) return true;
+    return this.#queue.requests > 0 && this.#queue.bytes + byteLength > maxQueueBytes;
   }
 
   #enqueue(entry: QueueEntry, level: number, now: number): void {

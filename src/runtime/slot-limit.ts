@@ -1,0 +1,57 @@
+import { InferenceError } from "../errors.ts";
+import type { Tensor } from "../tensor.ts";
+import { RowIndex } from "./rows.ts";
+
+/** What one batch of a model may carry through a slot of the arena, and how larger requests fit it: in parts of whole rows. */
+export class SlotLimit {
+  readonly #slotBytes: number;
+  readonly #maxRows: number;
+
+  /**
+   * @param slotBytes bytes that the inputs of one batch may take
+   * @param maxRows most rows of a batch; 0: the model does not batch, and a request is one piece
+   */
+  constructor(slotBytes: number, maxRows: number) {
+    this.#slotBytes = slotBytes;
+    this.#maxRows = maxRows;
+  }
+
+  /** @throws InferenceError "too_large" when the request fits no slot, not even row by row */
+  check({ inputs, rows }: Pick<Request, "inputs" | "rows">, byteLength: number): void {
+    if (byteLength <= this.#slotBytes) return;
+    const rowBytes = this.#maxRows > 0 ? largestRowBytes(inputs, rows) : byteLength;
+    if (rowBytes <= this.#slotBytes) return;
+    const what = this.#maxRows > 0 ? "a row" : "a request";
+    throw new InferenceError(
+      "too_large",
+      `${what} of ${rowBytes} bytes exceeds the ${this.#slotBytes} bytes that a batch may carry (--arena-max-bytes)`,
+      { retryAfterMs: -1 },
+    );
+  }
+
+  /** Rows that one part of the request may have; Infinity: it is one piece. */
+  rowsOf({ inputs, rows, byteLength }: Request): number {
+    if (this.#maxRows === 0) return Number.POSITIVE_INFINITY;
+    if (byteLength <= this.#slotBytes) return this.#maxRows;
+    return Math.min(this.#maxRows, Math.max(1, Math.floor(this.#slotBytes / largestRowBytes(inputs, rows))));
+  }
+}
+
+interface Request {
+  readonly inputs: readonly (Tensor | undefined)[];
+  readonly rows: number;
+  readonly byteLength: number;
+}
+
+/** At least the bytes of every row over all inputs; rows of BYTES vary, so each input counts with its largest. */
+function largestRowBytes(inputs: readonly (Tensor | undefined)[], rows: number): number {
+  let sum = 0;
+  for (const input of inputs) {
+    if (input === undefined) continue;
+    const index = new RowIndex(input.datatype, input.shape, () => input.data);
+    let largest = 0;
+    for (let row = 0; row < rows; row++) largest = Math.max(largest, index.offset(row + 1) - index.offset(row));
+    sum += largest;
+  }
+  return sum;
+}
