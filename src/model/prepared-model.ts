@@ -6,11 +6,12 @@ import { inlineExternalData } from "./external-data.ts";
 import { checkModel, type OnnxLimits } from "./onnx-check.ts";
 import { decodeModel, encodeModel, maxMessageBytes } from "./onnx-file.ts";
 import { type ModelSummary, summarizeModel } from "./onnx-summary.ts";
+import { useNeutralLocale } from "./text-locale.ts";
 import { type ClassNames, takeOffZipMaps } from "./zip-map.ts";
 
 /** A model file, read once, checked, and ready for ONNX Runtime. */
 export interface PreparedModel {
-  /** What ONNX Runtime gets: the file's own bytes, or a rewritten model where external data was read in or a ZipMap taken off. */
+  /** What ONNX Runtime gets: the file's own bytes, or a rewritten model where external data was read in, a ZipMap taken off or a locale replaced. */
   readonly bytes: Uint8Array;
   /** SHA-256 of the file's own bytes, in hexadecimal. */
   readonly sha256: string;
@@ -32,8 +33,9 @@ export function prepareModel(file: string, limits: OnnxLimits): PreparedModel {
   const externalFiles = summarizeModel(model).externalFiles;
   const external = inlineExternalData(model, dirname(file), limits.maxBytes - original.length);
   const classNames = takeOffZipMaps(model);
+  const isLocaleReplaced = process.platform === "linux" && useNeutralLocale(model) > 0;
   checkModel(model, limits);
-  const isRewritten = external.tensors > 0 || classNames.length > 0;
+  const isRewritten = external.tensors > 0 || classNames.length > 0 || isLocaleReplaced;
   return {
     bytes: isRewritten ? encodeModel(model) : original,
     sha256,
