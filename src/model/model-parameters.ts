@@ -28,6 +28,19 @@ export interface ModelParameter {
 
 const prefix = "sluice_";
 
+/**
+ * What ModelConfig tells about a loaded model beside its configuration. Ignored when a configuration that was read from a server is loaded
+ * again.
+ */
+export const reportedParameters = {
+  /** Whether requests share batches, and why. */
+  batching: "sluice_batching",
+  /** The execution provider in use, whether some nodes run elsewhere, and which was asked for. */
+  provider: "sluice_provider",
+} as const;
+
+const reportedKeys: readonly string[] = Object.values(reportedParameters);
+
 /** The most batch buckets of a model: each is a shape that a device compiles for and that is warmed up. */
 export const maxBatchBuckets = 64;
 
@@ -90,7 +103,7 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
 export function resolveModelParameters(config: ModelConfig): ModelParameters {
   const resolved: Record<string, unknown> = {};
   for (const [key, { string_value: text = "" }] of Object.entries(config.parameters ?? {})) {
-    if (!key.startsWith(prefix)) continue;
+    if (!key.startsWith(prefix) || reportedKeys.includes(key)) continue;
     const parameter = Object.hasOwn(modelParameters, key) ? modelParameters[key] : undefined;
     if (parameter === undefined) {
       const near = nearest(key, Object.keys(modelParameters));

@@ -150,7 +150,7 @@ export class ModelLoader {
       version: source.version,
       config: result.config,
       signature: result.signature,
-      provider: result.provider,
+      provider: { ...result.provider, requested: parameters.device ?? config.device },
       batching: result.batching,
       classNames: result.classNames,
       loadMs: clock.now() - tried.startMs,

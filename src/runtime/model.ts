@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { InferenceRequest, InferenceResponse, Reply, RequestContext, Signature } from "../inference.ts";
 import type { ModelConfig } from "../model/model-config.ts";
+import { reportedParameters } from "../model/model-parameters.ts";
 import type { ClassNames } from "../model/zip-map.ts";
 
 /** Where the nodes of a loaded model run. */
@@ -70,6 +71,17 @@ export async function* responses(
     else if (isEnded) return;
     else await new Promise<void>((resolve) => (wake = resolve));
   }
+}
+
+/** The configuration as ModelConfig tells it: with what was decided and found at load among the parameters. */
+export function reportedConfig({ config, batching, provider }: ModelDescription): ModelConfig {
+  const share = provider.isPartial ? `${provider.actual}, partial: ${provider.detail}` : provider.actual;
+  const parameters = {
+    ...config.parameters,
+    [reportedParameters.batching]: { string_value: batching },
+    [reportedParameters.provider]: { string_value: `${share} (asked for: ${provider.requested})` },
+  };
+  return { ...config, parameters };
 }
 
 /** The text and status of Triton for a model that is not there. */

@@ -1,4 +1,5 @@
 import { modelMetadata, modelStatistics } from "../protocol/model-messages.ts";
+import { reportedConfig } from "../runtime/model.ts";
 import type { Repository } from "../runtime/repository.ts";
 
 /** Names a model version; an empty version is left to the server. */
@@ -15,7 +16,9 @@ export function modelMethods(repository: Repository) {
       const { config, signature } = repository.find(name, version).description;
       return modelMetadata(name, repository.versions(name), signature, config.platform || undefined);
     },
-    ModelConfig: ({ name, version }: ModelRequest) => ({ config: repository.find(name, version).description.config }),
+    ModelConfig: ({ name, version }: ModelRequest) => ({
+      config: reportedConfig(repository.find(name, version).description),
+    }),
     ModelStatistics: ({ name, version }: ModelRequest) => ({
       model_stats: repository.statistics(name, version).map(modelStatistics),
     }),
