@@ -11,6 +11,7 @@ import {
   frameKind,
   maxFrameBytes,
 } from "./frames.ts";
+import { watchFront } from "./front-watch.ts";
 import type { AnswerRange, BodyReference, ControlRequest } from "./load-protocol.ts";
 import { LoadedModel } from "./loaded-model.ts";
 import { type Device, devices, OutputTooLargeError, Session } from "./session.ts";
@@ -175,5 +176,6 @@ function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
   }
 }
 
+watchFront();
 await serveFrames();
 process.exit(0);
