@@ -12,7 +12,7 @@ import { RepositoryFolder } from "./runtime/repository-scan.ts";
 import { HttpServer } from "./server/http.ts";
 import { formatAddress } from "./server/listener.ts";
 import { createLog, type Log } from "./server/log.ts";
-import { createGrpcServer, type GrpcServer } from "./server/server.ts";
+import { createGrpcServer, type GrpcServer, type GrpcServerLoad } from "./server/server.ts";
 
 /** A server that answers. */
 export interface RunningServer {
@@ -24,6 +24,8 @@ export interface RunningServer {
   readonly started: Promise<readonly { readonly name: string; readonly version: string; readonly reason: string }[]>;
   /** The model versions that are ready now, for the line that `sluice serve` prints; ordered by name, then version. */
   models(): readonly ModelDescription[];
+  /** What the gRPC side holds at this moment; all zero when nobody calls. */
+  load(): GrpcServerLoad;
   /** Stops in the order of docs/architecture.md within the exit timeout; resolves to whether all calls ended by themselves. */
   stop(): Promise<boolean>;
 }
@@ -66,6 +68,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       httpAddress,
       started,
       models: () => readyModels(repository),
+      load: () => grpc.load,
       stop: () => {
         stopping ??= stop(parts);
         return stopping;

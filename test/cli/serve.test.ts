@@ -44,6 +44,10 @@ class ServerFake implements RunningServer {
     return [digits];
   }
 
+  load(): ReturnType<RunningServer["load"]> {
+    return { openCalls: 0, bufferedBytes: 0, pausedStreams: 0, healthWatchers: 0, connections: 0 };
+  }
+
   async stop(): Promise<boolean> {
     this.stops++;
     return this.#isDrained;
