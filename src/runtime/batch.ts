@@ -81,7 +81,10 @@ export function splitBatch(
     const spec = signature.outputs[output.index];
     if (spec === undefined || output.datatype !== spec.datatype)
       throw invalidAnswer(`an unknown output ${output.index}`);
-    columns.set(output.index, splitOutput(output, spec, read, entries, signature.maxBatchSize > 0 ? paddedRows : 0));
+    columns.set(
+      output.index,
+      splitOutput(output, spec, read, entries, signature.maxBatchSize > 0 ? paddedRows : undefined),
+    );
   }
   return entries.map((entry, position) => {
     const indexes = entry.outputs.length > 0 ? entry.outputs : signature.outputs.map((_, index) => index);
@@ -93,16 +96,16 @@ export function splitBatch(
   });
 }
 
-/** One output for each entry. @param batchRows first dimension that it must have; 0: the model does not batch */
+/** One output for each entry. @param batchRows first dimension that it must have; undefined: the model does not batch */
 function splitOutput(
   output: RanOutput,
   spec: TensorSpec,
   read: ReadOutput,
   entries: readonly QueueEntry[],
-  batchRows: number,
+  batchRows: number | undefined,
 ): readonly Tensor[] {
   const { name, datatype } = spec;
-  if (batchRows === 0) {
+  if (batchRows === undefined) {
     const shape = responseShape(spec, output.shape, undefined);
     return entries.map(() => ({ name, datatype, shape, data: read(output.offset, output.length) }));
   }
