@@ -92,7 +92,8 @@ async function control(request: ControlRequest): Promise<unknown> {
     case "devices":
       return { devices: await findDevices() };
     case "load": {
-      const model = await LoadedModel.load(request, await findDevices());
+      // A process that serves CPU models must not start a device: that takes time and the device's memory.
+      const model = await LoadedModel.load(request, request.device === "auto" ? await findDevices() : []);
       models.set(request.sessionId, model);
       return model.result;
     }
