@@ -91,9 +91,12 @@ export class Listener {
     this.#server.close();
   }
 
-  /** Ends every connection at once. */
-  destroyConnections(): void {
-    for (const socket of [...this.#sockets]) socket.destroy();
+  /** Ends every connection at once; resolves when all are gone. */
+  async destroyConnections(): Promise<void> {
+    const sockets = [...this.#sockets];
+    await Promise.all(
+      sockets.map((socket) => new Promise<void>((resolve) => void socket.once("close", () => resolve()).destroy())),
+    );
   }
 
   #accept(socket: Socket): void {

@@ -39,6 +39,12 @@ export interface GrpcServerLoad {
 const deliveryShare = 0.1;
 const maxDeliveryMs = 1_000;
 
+/**
+ * How long connections stay open after the last call has ended. Some clients (grpc-js for one) drop a status that they have received when
+ * the connection closes in the same moment.
+ */
+const lingerMs = 50;
+
 /** How often stalled readers are looked for within the time that they get. */
 const stallLooks = 4;
 
@@ -111,7 +117,7 @@ export class GrpcServer {
 
   async #drain(): Promise<void> {
     this.#health.stopServing();
-    if (this.#config.drainDelayMs > 0) await delay(this.#config.drainDelayMs);
+    if (this.#config.drainDelayMs > 0) await delay(this.#config.drainDelayMs, undefined, { ref: false });
     this.#admission.drain();
     this.#listener.close();
     this.#health.endWatchers();
@@ -133,9 +139,10 @@ export class GrpcServer {
       await within(this.#openCalls.untilEmpty(), deadlineMs - deliveryMs);
       this.#openCalls.resetAll(statusCodes.UNAVAILABLE); // readers that take nothing, not even the status
     }
+    if (this.#listener.connectionCount > 0) await delay(lingerMs);
     await this.#transport.stop(Math.max(1, deadlineMs - performance.now()));
     clearInterval(this.#stallTimer);
-    this.#listener.destroyConnections();
+    await this.#listener.destroyConnections();
     return isClean;
   }
 }
