@@ -1,0 +1,18 @@
+import type { BenchCase } from "../bench-case.ts";
+import { streamCase, unaryCase } from "./calls.ts";
+import { heavyCase } from "./heavy.ts";
+import { latencyCase } from "./latency.ts";
+import { loopDelayCase } from "./loop-delay.ts";
+import { monitorOverheadCase } from "./monitor-overhead.ts";
+import { startCase } from "./start.ts";
+
+/** Every case, in the order in which they run: primitives, then the whole server. */
+export const benchCases: readonly BenchCase[] = [
+  unaryCase,
+  streamCase,
+  latencyCase,
+  heavyCase,
+  monitorOverheadCase,
+  loopDelayCase,
+  startCase,
+];
