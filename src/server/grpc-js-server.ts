@@ -90,8 +90,8 @@ function notTakenOver(): never {
 }
 
 /**
- * Announces and enforces the limit of a call's metadata. grpc-js has no option for it: its HTTP/2 settings are a private field, and where
- * that is not found Node's own limit of 64 KB holds.
+ * Announces the limit of a call's metadata, which HTTP/2 enforces once the peer has acknowledged it. grpc-js has no option for it: its HTTP/2
+ * settings are a private field. Where that is not found, and before the acknowledgement, Node's own limits hold: 64 KB and 128 entries.
  */
 function limitMetadata(server: Server, maxMetadataBytes: number): void {
   const { commonServerOptions: options } = server as unknown as {

@@ -298,6 +298,7 @@ export function rawStatus(
     };
     stream.on("response", take);
     stream.on("trailers", take);
+    stream.on("end", () => stream.end()); // an answered call is over for gRPC clients, whatever they meant to send
     stream.on("close", () => resolve({ http, grpc, details, rst: stream.rstCode ?? 0 }));
     if (isRead) stream.resume();
   });
