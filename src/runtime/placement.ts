@@ -37,7 +37,8 @@ export interface Place {
 export class Placement {
   readonly #options: PlacementOptions;
   readonly #threads: ThreadBudget;
-  readonly #shared: ProcessSlot[] = [];
+  /** Shared processes and the places given away in each: a model that is still being loaded has its place already. */
+  readonly #shared = new Map<ProcessSlot, number>();
   readonly #owned = new Set<ProcessSlot>();
   readonly #trials: TrialProcesses;
   #devices: Promise<readonly Device[]> | undefined;
@@ -69,14 +70,26 @@ export class Placement {
 
   /** A place among the shared processes, in one of `avoid` only when there is no other; the least crowded one. */
   acquireShared(avoid: ReadonlySet<ProcessSlot>): Place | undefined {
-    const free = this.#shared.filter((slot) => !avoid.has(slot));
-    let slot = free.sort((a, b) => a.residentCount - b.residentCount)[0];
-    if (this.#shared.length < this.#options.sharedRuntimeProcesses && (slot === undefined || slot.residentCount > 0)) {
+    const free = [...this.#shared.keys()].filter((slot) => !avoid.has(slot));
+    let slot = free.sort((a, b) => this.#placesIn(a) - this.#placesIn(b))[0];
+    const isWanted = slot === undefined || this.#placesIn(slot) > 0;
+    if (isWanted && this.#shared.size < this.#options.sharedRuntimeProcesses) {
       slot = this.#createSlot(0);
       this.#threads.acquire(1);
-      this.#shared.push(slot);
     }
-    return slot === undefined ? undefined : { slot, threads: 1, isShared: true, release: () => {} };
+    if (slot === undefined) return undefined;
+    const chosen = slot;
+    this.#shared.set(chosen, this.#placesIn(chosen) + 1);
+    return {
+      slot: chosen,
+      threads: 1,
+      isShared: true,
+      release: () => this.#shared.set(chosen, this.#placesIn(chosen) - 1),
+    };
+  }
+
+  #placesIn(slot: ProcessSlot): number {
+    return this.#shared.get(slot) ?? 0;
   }
 
   /** A process of its own. @param wantedThreads 0: as many as are worth it */
@@ -114,7 +127,7 @@ export class Placement {
   }
 
   #all(): ProcessSlot[] {
-    return [...this.#shared, ...this.#owned, ...this.#trials.slots];
+    return [...this.#shared.keys(), ...this.#owned, ...this.#trials.slots];
   }
 
   #createSlot(prefetch: number): ProcessSlot {

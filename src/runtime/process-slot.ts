@@ -90,10 +90,6 @@ export class ProcessSlot {
     this.#breaker = new CrashBreaker(options.crashLoopLimit, options.clock);
   }
 
-  get residentCount(): number {
-    return this.#residencies.size;
-  }
-
   get pid(): number {
     return this.#process?.pid ?? 0;
   }
