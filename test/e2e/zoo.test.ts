@@ -62,10 +62,10 @@ suite("the model zoo in one server", () => {
   let server: RunningServer;
   let client: InferenceClient;
   let index: ReadonlyMap<string, ModelIndexEntry>;
+  const root = temporaryFolder({ after });
   const models = (["zoo", "torch"] as const).flatMap((set) => fixtureIndex(set).map((entry) => ({ set, entry })));
 
   before(async () => {
-    const root = temporaryFolder({ after });
     for (const { set, entry } of models) {
       cpSync(join(fixtureFolder(set), entry.name), join(root, entry.name, "1"), {
         recursive: true,
