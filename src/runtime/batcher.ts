@@ -59,7 +59,8 @@ export function decideBatch(
   let bestRows = 0;
   let closed: BatchReason | undefined;
   let oldestMs = Number.POSITIVE_INFINITY;
-  let soonestMs = Number.POSITIVE_INFINITY;
+  let timeoutMs = Number.POSITIVE_INFINITY;
+  let deadlineMs = Number.POSITIVE_INFINITY;
   let first: QueueEntry | undefined;
   queue.scan(now, now + runMs, (entry) => {
     if (first !== undefined) {
@@ -72,15 +73,13 @@ export function decideBatch(
     rows += entry.rows;
     bytes += entry.byteLength;
     oldestMs = Math.min(oldestMs, entry.queuedMs);
-    soonestMs = Math.min(
-      soonestMs,
-      entry.deadlineMs - runMs,
-      entry.isDelayed ? Number.POSITIVE_INFINITY : entry.timeoutMs,
-    );
+    if (!entry.isDelayed) timeoutMs = Math.min(timeoutMs, entry.timeoutMs);
+    deadlineMs = Math.min(deadlineMs, entry.deadlineMs);
     if (policy.preferredSizes.includes(rows)) [best, bestRows] = [count, rows];
     return "keep";
   });
   if (first === undefined) return empty;
+  if (first.isAlone) closed = "retry"; // nobody can join it, so it waits for nobody
   const isDelayOver = policy.maxDelayMs > 0 && now - oldestMs >= policy.maxDelayMs;
   if (best !== 0 && !isDelayOver) {
     return {
@@ -94,7 +93,10 @@ export function decideBatch(
   if (rows >= largestPreferred) return { kind: "batch", count, rows, reason: "full" };
   if (isDelayOver) return { kind: "batch", count, rows, reason: "timeout" };
   if (policy.maxDelayMs === 0 || !policy.isMerging) return { kind: "batch", count, rows, reason: "idle" };
-  return { kind: "wait", untilMs: Math.min(oldestMs + policy.maxDelayMs, soonestMs) };
+  const delayEndMs = oldestMs + policy.maxDelayMs;
+  // A caller who does not wait that long: if its request went on waiting, it could only be dropped.
+  if (deadlineMs - runMs <= delayEndMs) return { kind: "batch", count, rows, reason: "deadline" };
+  return { kind: "wait", untilMs: Math.min(delayEndMs, timeoutMs) };
 }
 
 /** Why `entry` cannot join the batch that `first` began; undefined: it can. */

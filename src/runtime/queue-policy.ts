@@ -51,10 +51,10 @@ export function levelOf(request: InferenceRequest, policy: QueuePolicy): number 
 
 /**
  * How long a request may wait: the level's timeout, or the request's own `timeout` (microseconds) where the level allows that and it is
- * shorter, which is Triton's rule.
+ * shorter, which is Triton's rule. Without a timeout of the level there is nothing to shorten.
  */
 export function timeoutOf(request: InferenceRequest, level: LevelPolicy): number {
-  if (!level.isOverrideAllowed) return level.timeoutMs;
+  if (!level.isOverrideAllowed || level.timeoutMs === Number.POSITIVE_INFINITY) return level.timeoutMs;
   const own = Number(request.parameters.get("timeout") ?? 0) / 1000;
   return own > 0 && own < level.timeoutMs ? own : level.timeoutMs;
 }

@@ -79,11 +79,15 @@ export class RequestQueue {
     this.#count(this.#level(level), entry, 1);
   }
 
-  /** Puts back entries that were taken but did not run, in their order, in front of all others of the first level. */
+  /**
+   * Puts back entries that were taken, in their order, in front of all others of the first level. They left in time, so the queue policy's
+   * timeout does not apply to them any more.
+   */
   unshift(entries: readonly QueueEntry[]): void {
     const level = this.#level(1);
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i] as QueueEntry; // i is an index of entries
+      entry.timeoutMs = Number.POSITIVE_INFINITY;
       level.waiting.prepend(entry);
       this.#count(level, entry, 1);
     }
@@ -93,7 +97,7 @@ export class RequestQueue {
    * Visits the entries in the order in which they would be batched: levels ascending, within a level the unexpired ones, then the delayed.
    * Before an entry is visited its policy is applied: cancelled and expired ones leave the queue or move to the delayed list.
    * @param unrunnableBeforeMs an entry whose deadline lies before this cannot be answered in time
-   * @param visit returns "take" to remove the entry and go on, "keep" to go on, "stop" to end
+   * @param visit returns "keep" to go on, "stop" to end
    */
   scan(now: number, unrunnableBeforeMs: number, visit: (entry: QueueEntry) => "keep" | "stop"): void {
     for (let index = 0; index < this.#levels.length; index++) {

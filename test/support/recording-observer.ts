@@ -1,0 +1,36 @@
+import type { InferenceResponse } from "../../src/inference.ts";
+import type { ModelDescription } from "../../src/runtime/model.ts";
+import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../../src/runtime/observer.ts";
+
+/** An observer that keeps what it hears. */
+export class RecordingObserver implements Required<Observer> {
+  readonly admitted: RequestRecord[] = [];
+  readonly responses: InferenceResponse[] = [];
+  readonly ended: RequestRecord[] = [];
+  readonly batches: BatchRecord[] = [];
+  readonly states: { readonly model: string; readonly state: ModelState; readonly detail: ModelStateDetail }[] = [];
+  readonly removed: string[] = [];
+  readonly processes: string[] = [];
+
+  onAdmitted(_model: ModelDescription, record: RequestRecord): void {
+    this.admitted.push(record);
+  }
+  onResponse(_model: ModelDescription, _record: RequestRecord, response: InferenceResponse): void {
+    this.responses.push(response);
+  }
+  onEnd(_model: ModelDescription, record: RequestRecord): void {
+    this.ended.push(record);
+  }
+  onBatch(_model: ModelDescription, record: BatchRecord): void {
+    this.batches.push(record);
+  }
+  onModelState(name: string, version: string, state: ModelState, detail: ModelStateDetail): void {
+    this.states.push({ model: `${name}/${version}`, state, detail });
+  }
+  onModelRemoved(name: string, version: string): void {
+    this.removed.push(`${name}/${version}`);
+  }
+  onRuntimeProcess(event: string): void {
+    this.processes.push(event);
+  }
+}
