@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { childProcesses } from "./test-server.ts";
+
+/** Resident bytes of the runtime processes of the server in this process, by process id. Linux only. */
+export function runtimeMemory(): ReadonlyMap<number, number> {
+  return new Map(childProcesses().map((pid) => [pid, residentBytes(pid)]));
+}
+
+/** Resident bytes of one process; 0: it has ended. */
+export function residentBytes(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+export function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0);
+}
+
+export function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
