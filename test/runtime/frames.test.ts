@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import {
+  decodeRan,
+  decodeRun,
+  encodeBody,
+  encodeJson,
+  encodeRan,
+  encodeRun,
+  type Frame,
+  FrameDecoder,
+  fitsRunFrame,
+  frameKind,
+  maxFrameBytes,
+} from "../../src/runtime/frames.ts";
+import { datatypes } from "../../src/tensor.ts";
+
+/** Records as object literals are. */
+const record: typeof fc.record = (model: object) => fc.record(model as never, { noNullPrototype: true }) as never;
+const u16 = fc.integer({ min: 0, max: 0xffff });
+const u32 = fc.integer({ min: 0, max: 0xffffffff });
+const size = fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.maxSafeNat());
+const shape = fc.array(size, { maxLength: 5 });
+const milliseconds = fc.double({ min: 0, max: 1e9, noNaN: true });
+
+const aRun = record({
+  sessionId: u32,
+  sequenceSlot: u32,
+  sequenceFlags: fc.integer({ min: 0, max: 255 }),
+  inputs: fc.array(
+    record({
+      index: u16,
+      shape,
+      segments: fc.array(record({ arena: u16, offset: size, length: size, rows: u32 }), { maxLength: 4 }),
+    }),
+    { maxLength: 6 },
+  ),
+  outputs: fc.array(u16, { maxLength: 6 }),
+  outputOffset: size,
+  outputLimit: size,
+});
+
+const aRan = record({
+  readMs: milliseconds,
+  inferMs: milliseconds,
+  writeMs: milliseconds,
+  residentBytes: size,
+  isFinal: fc.boolean(),
+  outputs: fc.array(
+    record({ index: u16, datatype: fc.constantFrom(...datatypes), shape, offset: size, length: size }),
+    { maxLength: 6 },
+  ),
+});
+
+/** The one frame of an encoded message. */
+function only(bytes: Buffer): Frame {
+  const [frame, ...others] = new FrameDecoder().push(bytes);
+  assert.equal(others.length, 0);
+  assert.ok(frame !== undefined);
+  return frame;
+}
+
+const isOurs = { name: "InferenceError", reason: "internal" } as const;
+
+describe("frames", () => {
+  it("run: decode(encode(x)) = x", () => {
+    fc.assert(
+      fc.property(u32, aRun, (id, run) => {
+        const frame = only(encodeRun(id, run));
+        assert.deepEqual([frame.id, frame.kind], [id, frameKind.run]);
+        assert.deepEqual(decodeRun(frame.body), run);
+      }),
+    );
+  });
+
+  it("ran: decode(encode(x)) = x", () => {
+    fc.assert(
+      fc.property(u32, aRan, (id, ran) => {
+        const frame = only(encodeRan(id, ran));
+        assert.deepEqual([frame.id, frame.kind], [id, frameKind.ran]);
+        assert.deepEqual(decodeRan(frame.body), ran);
+      }),
+    );
+  });
+
+  it("JSON: parse(encode(x)) = x", () => {
+    fc.assert(
+      fc.property(u32, record({ message: fc.string({ unit: "grapheme", maxLength: 100 }) }), (id, value) => {
+        assert.deepEqual(JSON.parse(only(encodeJson(frameKind.failed, id, value)).body.toString()), value);
+      }),
+    );
+  });
+
+  it("never exceed what a pipe takes at once", () => {
+    assert.equal(encodeBody(frameKind.result, 1, new Uint8Array(maxFrameBytes - 9)).length, maxFrameBytes);
+    assert.throws(() => encodeBody(frameKind.result, 1, new Uint8Array(maxFrameBytes - 8)), isOurs);
+  });
+
+  it("fitsRunFrame agrees with the encoder", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 8 }), { maxLength: 120 }),
+        fc.integer({ min: 0, max: 900 }),
+        (ranks, outputCount) => {
+          const inputs = ranks.map((rank, index) => ({
+            index,
+            shape: new Array<number>(rank).fill(1),
+            segments: [{ arena: 0, offset: 0, length: 1, rows: 1 }],
+          }));
+          const outputs = Array.from({ length: outputCount }, (_, index) => index);
+          const encode = () =>
+            encodeRun(1, {
+              sessionId: 1,
+              sequenceSlot: 0,
+              sequenceFlags: 0,
+              inputs,
+              outputs,
+              outputOffset: 0,
+              outputLimit: 1,
+            });
+          if (fitsRunFrame(ranks, outputCount)) assert.ok(encode().length <= maxFrameBytes);
+          else assert.throws(encode, isOurs);
+        },
+      ),
+    );
+  });
+});
+
+describe("FrameDecoder", () => {
+  const someFrames = fc.array(
+    record({ kind: fc.constantFrom(...Object.values(frameKind)), id: u32, body: fc.uint8Array({ maxLength: 300 }) }),
+    {
+      maxLength: 12,
+    },
+  );
+
+  it("finds the same frames however the stream is cut", () => {
+    fc.assert(
+      fc.property(someFrames, fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (frames, cuts) => {
+        const bytes = Buffer.concat(frames.map(({ kind, id, body }) => encodeBody(kind, id, body)));
+        const decoder = new FrameDecoder();
+        const found: Frame[] = [];
+        for (let position = 0, cut = 0; position < bytes.length; cut++) {
+          const end = position + (cuts[cut % cuts.length] as number);
+          found.push(...decoder.push(bytes.subarray(position, end)));
+          position = end;
+        }
+        assert.deepEqual(
+          found.map(({ kind, id, body }) => ({ kind, id, body: new Uint8Array(body) })),
+          frames,
+        );
+      }),
+    );
+  });
+
+  it("keeps an unfinished frame to itself", () => {
+    const bytes = encodeBody(frameKind.run, 7, new Uint8Array(20));
+    const decoder = new FrameDecoder();
+    assert.deepEqual(decoder.push(bytes.subarray(0, -1)), []);
+    assert.equal(decoder.push(bytes.subarray(-1)).length, 1);
+  });
+
+  for (const length of [0, 4, maxFrameBytes + 1, 0xffffffff]) {
+    it(`refuses a length of ${length}`, () => {
+      const bytes = Buffer.alloc(16);
+      bytes.writeUInt32LE(length);
+      assert.throws(() => new FrameDecoder().push(bytes), isOurs);
+    });
+  }
+
+  it("answers garbage with frames or our error, and holds back no more than a frame", () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 64 }), { maxLength: 20 }), (chunks) => {
+        const decoder = new FrameDecoder();
+        try {
+          for (const chunk of chunks)
+            for (const { body } of decoder.push(Buffer.from(chunk))) assert.ok(body.length < maxFrameBytes);
+        } catch (error) {
+          assert.equal((error as Error).name, "InferenceError");
+        }
+      }),
+    );
+  });
+});
+
+it("an answer that is garbage makes an error, never an endless or oversized one", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      try {
+        const { outputs } = decodeRan(Buffer.from(bytes));
+        assert.ok(outputs.length <= bytes.length);
+      } catch (error) {
+        assert.ok(error instanceof Error);
+      }
+    }),
+  );
+});
