@@ -61,9 +61,8 @@ export class OpenCalls {
    */
   resetStalled(nowMs: number, limitMs: number): void {
     for (const [call, observed] of this.#calls) {
-      if (call.unacceptedWrites === 0) {
-        observed.acceptedWrites = -1; // the next look that finds something waiting starts the clock
-      } else if (call.acceptedWrites !== observed.acceptedWrites) {
+      if (call.unacceptedWrites === 0) continue;
+      if (call.acceptedWrites !== observed.acceptedWrites) {
         observed.acceptedWrites = call.acceptedWrites;
         observed.sinceMs = nowMs;
       } else if (nowMs - observed.sinceMs >= limitMs) {

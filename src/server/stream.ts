@@ -118,6 +118,9 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     else item.previous.next = item.next;
     if (item.next === undefined) this.#last = item.previous;
     else item.next.previous = item.previous;
+    // An item that the collector has promoted would keep all later ones alive through its link.
+    item.next = undefined;
+    item.previous = undefined;
   }
 
   /** Undoes `#enter` for a message that is no request. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { statusCodes } from "../../src/protocol/status.ts";
+import type { Model } from "../../src/runtime/model.ts";
 import { answerTo, FakeModel, FakeRepository } from "../support/fake-repository.ts";
 import { encodeRequest, eventually, frame, GrpcHarness, rawStatus } from "../support/grpc-harness.ts";
 
@@ -108,13 +109,37 @@ test("a slow reader that goes on reading is not given up", async (t) => {
   await harness.assertIdle();
 });
 
-test("thousands of small messages in one packet do not nest", async (t) => {
-  const model = new FakeModel("fast", ({ request, reply }) => reply.respond(answerTo(request), true));
-  const harness = await GrpcHarness.start(t, new FakeRepository(model), { streamWindow: 65_536 });
+/** Remembers how deep the stack was at the deepest look-up. */
+class DepthRepository extends FakeRepository {
+  deepest = 0;
+  override find(name: string, version: string): Model {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 200;
+    this.deepest = Math.max(this.deepest, new Error().stack?.split("\n").length ?? 0);
+    Error.stackTraceLimit = limit;
+    return super.find(name, version);
+  }
+}
+
+test("thousands of small messages that wait decoded are taken one after the other, not within each other", async (t) => {
+  const slow = new FakeModel("slow");
+  const options = { maxBufferedBytes: 2 ** 20, streamWindow: 65_536 };
+  const repository = new DepthRepository(slow);
+  const harness = await GrpcHarness.start(t, repository, options);
+  const hog = harness.client().infer(encodeRequest("slow", "hog", undefined, (2 ** 20 - 4_096) / 4));
+  await slow.untilAsked(1);
   const stream = harness.http2().open("ModelStreamInfer");
-  stream.end(Buffer.concat(Array.from({ length: 20_000 }, () => frame(Buffer.alloc(0)))));
-  const status = await rawStatus(stream);
-  assert.equal(status.grpc, statusCodes.OK);
-  await eventually(() => harness.observer.received === 20_000, "all are in");
+  // One DATA frame: the first message fills the budget, so the others wait in grpc-js.
+  const first = frame(encodeRequest("slow", "first", undefined, 1_100));
+  const count = Math.floor((16_384 - first.length) / 5);
+  stream.end(Buffer.concat([first, ...Array.from({ length: count }, () => frame(Buffer.alloc(0)))]));
+  await slow.untilAsked(2);
+  await eventually(() => harness.server.load.pausedStreams === 1, "the stream waits for room");
+  assert.equal(harness.observer.received, 1);
+  for (const { request, reply } of slow.asked) reply.respond(answerTo(request), true);
+  assert.equal((await hog).code, statusCodes.OK);
+  assert.equal((await rawStatus(stream)).grpc, statusCodes.OK);
+  assert.equal(harness.observer.received, 1 + count);
+  assert.ok(repository.deepest > 0 && repository.deepest < 100, `the stack was ${repository.deepest} deep`);
   await harness.assertIdle();
 });
