@@ -68,7 +68,6 @@ export class ProcessSlot {
   readonly #residencies = new Map<Resident, Residency>();
   readonly #waiting = new Set<Residency>();
   readonly #controls: ControlTask[] = [];
-  readonly #breaker: CrashBreaker;
   #process: RuntimeProcess | undefined;
   #virtualTime = 0;
   #generation = 0;
@@ -87,7 +86,6 @@ export class ProcessSlot {
 
   constructor(options: ProcessSlotOptions) {
     this.#options = options;
-    this.#breaker = new CrashBreaker(options.crashLoopLimit, options.clock);
   }
 
   get pid(): number {
@@ -268,10 +266,11 @@ export class ProcessSlot {
       if (this.#controls.length > 0) this.#dispatch();
       return;
     }
-    if (this.#loading !== undefined) this.#loading.breaker.record();
-    else if (exit.kind === "crash" && !isExplained) this.#breaker.record();
+    const isAnyones = exit.kind === "crash" && !isExplained && this.#loading === undefined;
+    this.#loading?.breaker.record();
     this.#loading = undefined;
     for (const residency of this.#residencies.values()) {
+      if (isAnyones) residency.breaker.record();
       residency.isLoaded = false;
       this.#waiting.delete(residency);
     }
@@ -284,17 +283,14 @@ export class ProcessSlot {
    */
   #restartLater(): void {
     const now = this.#options.clock.now();
-    const isOpen = this.#breaker.isOpen;
-    const processDelayMs = isOpen ? this.#breaker.cooldownMs : this.#breaker.delayMs;
     for (const residency of this.#residencies.values()) {
       const { breaker, resident } = residency;
-      const ownDelayMs = breaker.isOpen ? breaker.cooldownMs : breaker.delayMs;
-      residency.notBeforeMs = now + Math.max(processDelayMs, ownDelayMs);
-      if (isOpen || breaker.isOpen) resident.onUnavailable(crashedTooOften(residency.notBeforeMs - now));
-      if (ownDelayMs > processDelayMs) this.#restoreAfter(ownDelayMs);
+      const delayMs = breaker.isOpen ? breaker.cooldownMs : breaker.delayMs;
+      residency.notBeforeMs = now + delayMs;
+      if (breaker.isOpen) resident.onUnavailable(crashedTooOften(delayMs));
+      if (delayMs > 0) this.#restoreAfter(delayMs);
     }
-    if (processDelayMs > 0) this.#restoreAfter(processDelayMs);
-    else void this.#restore();
+    void this.#restore();
   }
 
   #restoreAfter(delayMs: number): void {
@@ -304,22 +300,26 @@ export class ProcessSlot {
 
   /** Loads every missing session that may be loaded again by now, those with waiting requests first. */
   async #restore(): Promise<void> {
-    if (this.#isStopped) return;
+    const failed = new Set<Residency>();
+    if (this.#isStopped || this.#nextMissing(failed) === undefined) return;
     this.#process ??= this.#start();
     const process = this.#process;
     if (this.#restoring === process) return;
     this.#restoring = process;
-    const failed = new Set<Residency>();
     while (this.#process === process) {
-      const now = this.#options.clock.now();
-      const missing = [...this.#residencies.values()].filter(
-        (residency) => !residency.isLoaded && residency.notBeforeMs <= now && !failed.has(residency),
-      );
-      const next = missing.find(({ resident }) => resident.hasWork) ?? missing[0];
+      const next = this.#nextMissing(failed);
       if (next === undefined) break;
       if (!(await this.#restoreOne(next))) failed.add(next);
     }
     if (this.#restoring === process) this.#restoring = undefined;
+  }
+
+  #nextMissing(failed: ReadonlySet<Residency>): Residency | undefined {
+    const now = this.#options.clock.now();
+    const missing = [...this.#residencies.values()].filter(
+      (residency) => !residency.isLoaded && residency.notBeforeMs <= now && !failed.has(residency),
+    );
+    return missing.find(({ resident }) => resident.hasWork) ?? missing[0];
   }
 
   async #restoreOne(residency: Residency): Promise<boolean> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClientError } from "../../src/client/client-error.ts";
 import type { ClientOptions } from "../../src/client/client-options.ts";
@@ -15,10 +16,13 @@ import { childProcesses, startTestServer } from "./test-server.ts";
 
 const zoo = join(import.meta.dirname, "..", "fixtures", "zoo");
 
-/** Something that runs clean-up when it ends: a test or a suite file. */
+/** Something that runs clean-up when it ends: a test, or {@link fileEnding}. */
 export interface Ending {
   after(end: () => unknown): void;
 }
+
+/** The end of a test file, for what its tests share. */
+export const fileEnding: Ending = { after: (end) => after(async () => void (await end())) };
 
 /** Models of a repository by name: which model of the zoo, and its config.pbtxt if it has one. */
 export type ZooRepository = Readonly<Record<string, { readonly zoo: string; readonly config?: string }>>;
@@ -91,6 +95,19 @@ export class ReliabilitySubject {
     return new Map(
       lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]),
     );
+  }
+
+  /** Executions of a model so far, as its statistics count them. */
+  async executions(model: string): Promise<number> {
+    const [statistics] = await this.client().statistics(model);
+    return Number(statistics?.executionCount ?? 0);
+  }
+
+  /** Waits until a request of the model has left the queue and runs. */
+  async isRunning(model: string): Promise<void> {
+    const queued = `sluice_queue_size{sluice_model_name="${model}",sluice_model_version="1"}`;
+    await until(() => this.server.load().openCalls > 0, "a call is open");
+    await until(async () => (await this.metrics()).get(queued) === 0, "the queue is empty");
   }
 
   /** Waits until nobody holds anything: no call, no byte, nothing queued; fails when that does not come. */
