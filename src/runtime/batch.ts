@@ -107,7 +107,10 @@ function splitOutput(
   const { name, datatype } = spec;
   if (batchRows === undefined) {
     const shape = responseShape(spec, output.shape, undefined);
-    return entries.map(() => ({ name, datatype, shape, data: read(output.offset, output.length) }));
+    const data = read(output.offset, output.length);
+    const end = new RowIndex(datatype, [1, ...output.shape], () => data).offset(1);
+    if (end !== output.length) throw invalidAnswer(`${output.length} bytes for output '${name}'`);
+    return entries.map(() => ({ name, datatype, shape, data })); // one entry: what does not batch runs alone
   }
   if (output.shape[0] !== batchRows) {
     throw new InferenceError(
