@@ -50,7 +50,8 @@ function check(result: ort.Tensor | undefined, members: readonly Sample[]): void
   const values = result?.data as Float32Array; // the models give FP32
   const width = values.length / members.length;
   members.forEach((sample, row) => {
-    if (!isAnswer(sample, values.subarray(row * width, (row + 1) * width))) throw new Error("wrong answer of onnxruntime");
+    if (!isAnswer(sample, values.subarray(row * width, (row + 1) * width)))
+      throw new Error("wrong answer of onnxruntime");
   });
 }
 

@@ -1,9 +1,9 @@
 import {
-  type sendUnaryData,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
+  type sendUnaryData,
 } from "@grpc/grpc-js";
 import { noParameters } from "../src/inference.ts";
 import { inferenceService } from "../src/protocol/definitions.ts";
@@ -23,7 +23,7 @@ export interface EchoAddress {
 function requestId(request: Buffer): string {
   const start = 2 + (request[1] ?? 0); // behind field 1, model_name, shorter than 128 bytes
   if (request[start] !== 0x1a) return ""; // field 3, id
-  return request.latin1Slice(start + 2, start + 2 + (request[start + 1] ?? 0));
+  return request.toString("latin1", start + 2, start + 2 + (request[start + 1] ?? 0));
 }
 
 function answer(id: string) {
@@ -36,9 +36,7 @@ function infer(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Bu
 }
 
 function streamInfer(call: ServerDuplexStream<Buffer, Buffer>): void {
-  call.on("data", (request: Buffer) =>
-    call.write(encodeStreamResponse(answer(requestId(request)), finalRawForm)),
-  );
+  call.on("data", (request: Buffer) => call.write(encodeStreamResponse(answer(requestId(request)), finalRawForm)));
   call.on("end", () => call.end());
 }
 

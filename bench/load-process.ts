@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { noParameters } from "../src/inference.ts";
 import { decodeInferResponse, decodeStreamResponse } from "../src/protocol/decode-response.ts";
 import { encodeInferRequest } from "../src/protocol/infer-request.ts";
-import { noParameters } from "../src/inference.ts";
 import { answerParent } from "./child.ts";
 import { Connection } from "./connection.ts";
 import { median } from "./estimate.ts";
@@ -131,7 +131,10 @@ class Loop {
       const sent = waiting[first];
       if (sent === undefined) throw new Error("an answer without a question");
       waiting[first++] = undefined as never; // nothing of an answered message is kept
-      if (first > 1024) waiting.splice(0, first), (first = 0);
+      if (first > 1024) {
+        waiting.splice(0, first);
+        first = 0;
+      }
       this.#settle(sent.shot, bytes, sent.sentMs);
       if (this.#isStopping) stream.finish();
       else send();

@@ -51,7 +51,8 @@ function print(text: string): number {
 
 function readNumber(flag: string, text: string, min: number): number {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= min)) throw new TypeError(`${flag} must be a number from ${min} on, got '${text}'`);
+  if (text.trim() === "" || !(value >= min))
+    throw new TypeError(`${flag} must be a number from ${min} on, got '${text}'`);
   return value;
 }
 

@@ -122,7 +122,7 @@ function createSamples({ name, layers }: BenchModel, weights: readonly Layer[]):
   const random = createRandom(5);
   return Array.from({ length: sampleCount }, (_, index) => {
     const input = Float32Array.from({ length: layers[0] ?? 0 }, random);
-    let values = input;
+    let values: Float32Array = input;
     weights.forEach((layer, depth) => {
       values = runLayer(values, layer, depth === weights.length - 1 ? sigmoid : relu);
     });

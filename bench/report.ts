@@ -18,7 +18,10 @@ export function formatLine(line: Line): string {
   parts.push(formatEstimate(line));
   if (budget !== undefined) {
     const sign = budget.bound === "at most" ? "<=" : ">=";
-    parts.push(`budget: ${sign} ${formatNumber(budget.value)} ${line.estimateUnit}`, judge(line.estimate, budget).toUpperCase());
+    parts.push(
+      `budget: ${sign} ${formatNumber(budget.value)} ${line.estimateUnit}`,
+      judge(line.estimate, budget).toUpperCase(),
+    );
   }
   if (note !== undefined) parts.push(`(${note})`);
   return parts.filter((part) => part !== "").join("   ");

@@ -5,7 +5,8 @@ import { type BenchModel, ModelFolder } from "./models.ts";
 import { ServerProcess } from "./server-process.ts";
 
 /** What a case asks of the load process; the stage knows the rest. */
-export type LoadOptions = Pick<LoadRequest, "kind" | "seconds"> & Partial<Pick<LoadRequest, "inFlight" | "connections">>;
+export type LoadOptions = Pick<LoadRequest, "kind" | "seconds"> &
+  Partial<Pick<LoadRequest, "inFlight" | "connections">>;
 
 export interface StageOptions {
   readonly args?: readonly string[];

@@ -1,13 +1,22 @@
 import type { BenchCase } from "../bench-case.ts";
+import { concatCase, splitCase, takeBatchCase } from "./batching.ts";
 import { streamCase, unaryCase } from "./calls.ts";
+import { decodeCase, encodeCase } from "./codec.ts";
 import { heavyCase } from "./heavy.ts";
 import { latencyCase } from "./latency.ts";
 import { loopDelayCase } from "./loop-delay.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
+import { monitorRecordCase } from "./monitor-record.ts";
 import { startCase } from "./start.ts";
 
 /** Every case, in the order in which they run: primitives, then the whole server. */
 export const benchCases: readonly BenchCase[] = [
+  decodeCase,
+  encodeCase,
+  concatCase,
+  splitCase,
+  takeBatchCase,
+  monitorRecordCase,
   unaryCase,
   streamCase,
   latencyCase,

@@ -1,13 +1,14 @@
 import { freemem } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, credentials } from "@grpc/grpc-js";
-import { type BenchCase, type Line, SkippedError } from "../bench-case.ts";
-import { estimate } from "../estimate.ts";
-import { inputWidth, ModelFolder } from "../models.ts";
 import { noParameters } from "../../src/inference.ts";
+import { decodeInferResponse } from "../../src/protocol/decode-response.ts";
 import { inferenceService } from "../../src/protocol/definitions.ts";
 import { encodeInferRequest } from "../../src/protocol/infer-request.ts";
-import { decodeInferResponse } from "../../src/protocol/decode-response.ts";
+import { type BenchCase, type Line, SkippedError } from "../bench-case.ts";
+import { Child } from "../child.ts";
+import { estimate } from "../estimate.ts";
+import { inputWidth, ModelFolder } from "../models.ts";
 import { ServerProcess } from "../server-process.ts";
 
 /** The file, its copy in ONNX Runtime and the one being written. */
@@ -19,7 +20,8 @@ const settleMs = 1200;
 /** Whether long work beside the front process holds it up: its own event loop delay, as /metrics tells it. */
 export const loopDelayCase: BenchCase = {
   name: "serve/loop-delay",
-  summary: "event loop delay of the front process while a 300 ms batch runs and while a 1 GB model loads, beside idle",
+  summary:
+    "event loop delay of the front process while a 300 ms batch runs and while a 1 GB model loads, beside an idle process",
   async run() {
     using models = new ModelFolder();
     if (freemem() < neededBytes) throw new SkippedError(`needs ${neededBytes / 2 ** 30} GB of free memory`);
@@ -27,44 +29,40 @@ export const loopDelayCase: BenchCase = {
     models.addHuge();
     const args = ["--model-control=explicit", "--load-model=slow"];
     await using server = await ServerProcess.start(models.repository, { args });
+    await using idle = new Child("idle-process.ts");
     const client = new Client(server.grpcAddress, credentials.createInsecure());
-    const idle = await delayDuring(server, () => sleep(settleMs));
-    const batch = await delayDuring(server, () => runBatches(client));
-    const load = await delayDuring(server, () => call(client, "RepositoryModelLoad", { model_name: "huge" }));
-    client.close();
-    return [
-      toLine("p99 while batches run", batch, idle),
-      toLine("p99 while a 1 GB model loads", load, idle),
+    const lines = [
+      await measure("p99 with nothing to do", server, idle, () => sleep(settleMs)),
+      await measure("p99 while batches run", server, idle, () => runBatches(client)),
+      await measure("p99 while a 1 GB model loads", server, idle, () =>
+        call(client, "RepositoryModelLoad", { model_name: "huge" }),
+      ),
     ];
+    client.close();
+    return lines;
   },
 };
 
-interface Delay {
-  readonly p99Ms: number;
-  readonly note: string;
-}
-
-function toLine(what: string, { p99Ms, note }: Delay, idle: Delay): Line {
-  return {
-    what,
-    measured: p99Ms,
-    unit: "ms",
-    limit: { name: "idle", value: idle.p99Ms },
-    estimate: estimate([p99Ms]),
-    estimateUnit: "ms",
-    budget: { bound: "at most", value: 20 },
-    note,
-  };
-}
-
-/** The figure of the time in between: a scrape begins a new one. */
-async function delayDuring(server: ServerProcess, work: () => Promise<unknown>): Promise<Delay> {
+/** The delay of the time in between: both readings begin a new one. */
+async function measure(what: string, server: ServerProcess, idle: Child, work: () => Promise<unknown>): Promise<Line> {
   await readDelay(server);
+  await idle.ask({});
   const startMs = performance.now();
   await work();
   const elapsedMs = performance.now() - startMs;
   await sleep(Math.max(0, settleMs - elapsedMs));
-  return { p99Ms: await readDelay(server), note: `over ${(elapsedMs / 1000).toFixed(1)} s` };
+  const p99Ms = await readDelay(server);
+  const { p99Ms: idleMs } = await idle.ask<object, { p99Ms: number }>({});
+  return {
+    what,
+    measured: p99Ms,
+    unit: "ms",
+    limit: { name: "an idle Node process beside it", value: idleMs },
+    estimate: estimate([p99Ms]),
+    estimateUnit: "ms",
+    budget: { bound: "at most", value: 20 },
+    note: `over ${(elapsedMs / 1000).toFixed(1)} s`,
+  };
 }
 
 async function readDelay({ httpAddress }: ServerProcess): Promise<number> {
@@ -99,8 +97,12 @@ function call(client: Client, name: string, request: object): Promise<object> {
   const method = inferenceService()[name];
   if (method === undefined) throw new Error(`no method ${name}`);
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, request, (error, answer) =>
-      error === null && answer !== undefined ? resolve(answer) : reject(error),
+    client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      (error, answer) => (error === null && answer !== undefined ? resolve(answer) : reject(error)),
     );
   });
 }

@@ -6,7 +6,7 @@ import { Stage } from "../stage.ts";
 
 /** Two servers side by side, of which one measures nothing. */
 export const monitorOverheadCase: BenchCase = {
-  name: "serve/monitor",
+  name: "monitor/overhead",
   summary: "CPU time that the monitor adds to a unary call and to a stream message, beside --no-metrics",
   async run(options) {
     await using stage = Stage.create(seed);

@@ -1,34 +1,29 @@
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
-import { resolveConfig } from "../src/config.ts";
-import type { RequestContext } from "../src/inference.ts";
-import { LatencyObserver } from "../src/monitor/latency-observer.ts";
-import { createProducer } from "../src/monitor/producer.ts";
-import { PrometheusReader } from "../src/monitor/prometheus-reader.ts";
-import { SeriesRegistry } from "../src/monitor/series-registry.ts";
-import { startTelemetry, type Telemetry } from "../src/monitor/telemetry.ts";
-import type { ModelDescription } from "../src/runtime/model.ts";
-import type { BatchRecord, Observer, RequestRecord } from "../src/runtime/observer.ts";
+import { resolveConfig } from "../../src/config.ts";
+import type { RequestContext } from "../../src/inference.ts";
+import { LatencyObserver } from "../../src/monitor/latency-observer.ts";
+import { createProducer } from "../../src/monitor/producer.ts";
+import { PrometheusReader } from "../../src/monitor/prometheus-reader.ts";
+import { SeriesRegistry } from "../../src/monitor/series-registry.ts";
+import { startTelemetry, type Telemetry } from "../../src/monitor/telemetry.ts";
+import type { ModelDescription } from "../../src/runtime/model.ts";
+import type { BatchRecord, Observer, RequestRecord } from "../../src/runtime/observer.ts";
+import type { BenchCase, BenchOptions, Line } from "../bench-case.ts";
+import { type Budget, estimate, median } from "../estimate.ts";
+import { measurePrimitive } from "../primitive.ts";
 
 /** What the monitor costs on the hot path, in CPU time, beside its budget: 3 us a unary call and 1 us a stream message. */
+export const monitorRecordCase: BenchCase = {
+  name: "monitor/record",
+  summary: "CPU time of the monitor's part in a request, a batch, a call and a stream message, and of a scrape",
+  async run(options) {
+    return [...(await measureRequests(options)), ...(await measureCalls(options)), ...(await measureScrape(options))];
+  },
+};
 
-const rounds = 9;
-const perRound = 200_000;
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-/** Median nanoseconds of CPU time per turn. */
-function measure(turn: (index: number) => void, count = perRound): number {
-  const nanoseconds = Array.from({ length: rounds }, () => {
-    const before = process.cpuUsage();
-    for (let index = 0; index < count; index++) turn(index);
-    const { user, system } = process.cpuUsage(before);
-    return ((user + system) * 1000) / count;
-  });
-  return median(nanoseconds);
-}
+const unaryBudget: Budget = { bound: "at most", value: 3000 };
+const messageBudget: Budget = { bound: "at most", value: 1000 };
 
 const model: ModelDescription = {
   name: "seed",
@@ -113,39 +108,61 @@ function lifeOf(observer: Observer, records: readonly RequestRecord[]): () => vo
   };
 }
 
-function print(name: string, nanoseconds: number, budget: string): void {
-  console.log(`${name.padEnd(60)} ${nanoseconds.toFixed(0).padStart(9)} ns   ${budget}`);
-}
-
-/** Prints one line per case. */
-export async function main(): Promise<void> {
+async function measureRequests(options: BenchOptions): Promise<Line[]> {
   const records = Array.from({ length: 32 }, (_, index) => createRecord(index));
+  const lines: Line[] = [];
   for (const [label, ratio] of [
     ["no trace", 0],
     ["traces 1 %", 0.01],
     ["every request traced", 1],
   ] as const) {
     const telemetry = createTelemetry(ratio);
-    const count = ratio === 1 ? 10_000 : perRound;
-    const alone = lifeOf(telemetry.observer, records.slice(0, 1));
-    print(`monitor/request alone in its batch, ${label}`, measure(alone, count), "of 3000 ns a unary call");
-    const together = measure(lifeOf(telemetry.observer, records), count / 32) / 32;
-    print(`monitor/request in a batch of 32, ${label}`, together, "of 1000 ns a stream message");
-    const { onBatch } = required(telemetry.observer);
-    const batch = createBatch(records);
-    print(
-      `monitor/onBatch of 32, ${label}`,
-      measure(() => onBatch(model, batch), count),
-      "once in 32 messages",
+    const isBudgeted = ratio < 1; // a caller who asks for every trace pays for it
+    lines.push(
+      measurePrimitive(
+        {
+          what: `request alone in its batch, ${label}`,
+          turn: lifeOf(telemetry.observer, records.slice(0, 1)),
+          ...(isBudgeted ? { budget: unaryBudget } : {}),
+        },
+        options,
+      ),
+      measurePrimitive(
+        {
+          what: `request in a batch of 32, ${label}`,
+          turn: lifeOf(telemetry.observer, records),
+          operations: 32,
+          ...(isBudgeted ? { budget: messageBudget } : {}),
+        },
+        options,
+      ),
     );
     await telemetry.shutdown(1000);
   }
-  await printCalls();
-  await printScrape();
+  return lines;
 }
 
-/** The part that no scrape can share with requests: reading all series, and their text. */
-async function printScrape(): Promise<void> {
+async function measureCalls(options: BenchOptions): Promise<Line[]> {
+  const telemetry = createTelemetry(0);
+  const { callObserver } = telemetry;
+  const call = () => {
+    callObserver.onCallStart("p.S/M");
+    callObserver.onCallEnd("p.S/M", 0, 1.5);
+  };
+  const message = () => {
+    callObserver.onStreamMessage("p.S/M", "received");
+    callObserver.onStreamMessage("p.S/M", "sent");
+  };
+  const lines = [
+    measurePrimitive({ what: "start and end of a call", turn: call, budget: unaryBudget }, options),
+    measurePrimitive({ what: "message received and sent", turn: message, budget: messageBudget }, options),
+  ];
+  await telemetry.shutdown(1000);
+  return lines;
+}
+
+/** The part that no scrape can share with requests: reading all series, and their text. The event loop waits for its longest turn. */
+async function measureScrape({ pairs }: BenchOptions): Promise<Line[]> {
   const modelCount = 500;
   const registry = new SeriesRegistry();
   const observer = new LatencyObserver(registry);
@@ -156,31 +173,25 @@ async function printScrape(): Promise<void> {
   }
   const reader = new PrometheusReader([createProducer(registry)]);
   new MeterProvider({ readers: [reader] });
-  const gaps: number[] = [];
-  for (let round = 0; round < rounds; round++) {
+  const longest: number[] = [];
+  const whole: number[] = [];
+  for (let round = -1; round < pairs; round++) {
+    const gaps: number[] = [];
     let last = performance.now();
     for await (const _ of reader.text()) {
       gaps.push(performance.now() - last);
       last = performance.now();
     }
+    if (round < 0) continue;
+    longest.push(gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length * 0.99)] ?? Number.NaN);
+    whole.push(gaps.reduce((sum, gap) => sum + gap, 0));
   }
-  const perScrape = gaps.reduce((sum, gap) => sum + gap, 0) / rounds;
-  print(`monitor/scrape ${modelCount} models in use`, perScrape * 1e6, `in ${gaps.length / rounds} turns`);
-  const p99 = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length * 0.99)] ?? Number.NaN;
-  print("monitor/scrape longest turn, p99", p99 * 1e6, "of 10000000 ns event loop delay");
-}
-
-async function printCalls(): Promise<void> {
-  const telemetry = createTelemetry(0);
-  const { callObserver } = telemetry;
-  const call = measure(() => {
-    callObserver.onCallStart("p.S/M");
-    callObserver.onCallEnd("p.S/M", 0, 1.5);
+  const line = (what: string, values: readonly number[]): Line => ({
+    what: `scrape of ${modelCount} models, ${what}`,
+    measured: median(values),
+    unit: "ms",
+    estimate: estimate(values),
+    estimateUnit: "ms",
   });
-  print("monitor/call onCallStart + onCallEnd", call, "of 3000 ns a unary call");
-  const message = measure(() => callObserver.onStreamMessage("p.S/M", "sent"));
-  print("monitor/message onStreamMessage", message, "of 1000 ns a stream message, twice");
-  await telemetry.shutdown(1000);
+  return [line("whole", whole), { ...line("p99 of its turns", longest), budget: { bound: "at most", value: 10 } }];
 }
-
-if (import.meta.main) await main();
