@@ -8,7 +8,7 @@ import type { ServeConfig } from "../../src/config.ts";
 import { askConstant, ConstantCalls, constantOf } from "../support/constant-calls.ts";
 import { constantModel, writeVersion } from "../support/constant-model.ts";
 import { eventuallyTrue } from "../support/eventually.ts";
-import { median, residentBytes, runtimeMemory, sum } from "../support/process-memory.ts";
+import { median, neededBytes, runtimeMemory, sum } from "../support/process-memory.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { startTestServer } from "../support/test-server.ts";
 
@@ -132,7 +132,7 @@ test("polling takes up a changed file, and a new model only once its file is who
   });
 });
 
-/** Resident bytes of this process, which is front and client, and of the runtime processes. */
+/** What server and client need here, and the resident bytes of the runtime processes. */
 function allBytes(): number {
-  return residentBytes(process.pid) + sum(runtimeMemory().values());
+  return neededBytes() + sum(runtimeMemory().values());
 }
