@@ -41,10 +41,15 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse">> {
     );
   }
 
-  onAdmitted(model: ModelDescription, record: RequestRecord): void {
+  onAdmitted(model: ModelDescription, _record: RequestRecord): void {
     const known = this.#byDescription.get(model);
     const series = known === undefined || known.isClosed ? this.#admit(model) : known;
-    series.admitted.add(record);
+    series.waiting++;
+  }
+
+  onTaken(model: ModelDescription, requests: number): void {
+    const series = this.#find(model);
+    if (series !== undefined) series.waiting -= requests;
   }
 
   /** The current series of a model that takes requests, so it is ready whatever states were heard of. */
@@ -58,7 +63,7 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse">> {
   onEnd(model: ModelDescription, record: RequestRecord): void {
     const series = this.#find(model);
     if (series === undefined) return;
-    series.admitted.delete(record);
+    if (record.takenMs === 0 && record.queuedMs > 0) series.waiting--;
     const duration = seconds(record.endedMs - record.context.arrivalTimeMs);
     if (record.error !== undefined) {
       series.recordFailure(record.error.reason, duration);

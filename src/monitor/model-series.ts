@@ -23,8 +23,8 @@ export class ModelSeries {
   readonly batchSize: HistogramSeries;
   readonly batchPadding: HistogramSeries;
   readonly batches: Readonly<Record<BatchReason, CounterSeries>>;
-  /** Admitted and not ended. Which of them still wait, their own `takenMs` tells when somebody asks. */
-  readonly admitted = new Set<RequestRecord>();
+  /** Requests admitted and neither taken into a batch nor ended. */
+  waiting = 0;
   /** The version was removed or replaced; its series are collected no more. */
   isClosed = false;
   readonly #rejections: Readonly<Record<Reason, CounterSeries>>;
@@ -48,13 +48,7 @@ export class ModelSeries {
     this.#states = bySet(modelStates, (state) =>
       group.level(instruments.modelStatus, { "sluice.state": stateNames[state] }),
     );
-    group.observe(instruments.queueSize, () => this.#waiting());
-  }
-
-  #waiting(): number {
-    let waiting = 0;
-    for (const record of this.admitted) if (record.takenMs === 0) waiting++;
-    return waiting;
+    group.observe(instruments.queueSize, () => Math.max(0, this.waiting));
   }
 
   /** @param seconds from arrival to the failure. */

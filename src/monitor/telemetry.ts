@@ -143,6 +143,7 @@ function createObserver(latency: LatencyObserver, tracer: Tracer | undefined, sa
       latency.onAdmitted(model, record);
       tracing.onAdmitted(model, record);
     },
+    onTaken: (model, requests) => latency.onTaken(model, requests),
     onEnd(model: ModelDescription, record: RequestRecord) {
       latency.onEnd(model, record);
       tracing.onEnd(model, record);

@@ -114,7 +114,7 @@ export class BatchedModel implements Model {
     try {
       entry = this.#admit(request, context, reply, now);
     } catch (error) {
-      this.#refuse(request, context, reply, toInferenceError(error), now);
+      this.#refuse(request, context, reply, toInferenceError(error));
       return;
     }
     this.#options.observers.onAdmitted(this.description, entry);
@@ -142,7 +142,13 @@ export class BatchedModel implements Model {
       return undefined;
     }
     const entries = this.#queue.take(decision.count);
-    for (const entry of entries) entry.takenMs = now;
+    let requests = 0;
+    for (const entry of entries) {
+      if (entry.whole.takenMs === 0) requests++;
+      entry.takenMs = now;
+      entry.whole.takenMs = now;
+    }
+    if (requests > 0) this.#options.observers.onTaken(this.description, requests);
     this.#running += entries.length;
     return { entries, rows: decision.rows, reason: decision.reason, takenMs: now };
   }
@@ -301,7 +307,7 @@ export class BatchedModel implements Model {
   }
 
   /** A request that never entered the queue. */
-  #refuse(request: InferenceRequest, context: RequestContext, reply: Reply, error: InferenceError, now: number): void {
+  #refuse(request: InferenceRequest, context: RequestContext, reply: Reply, error: InferenceError): void {
     const entry = new QueueEntry(
       request,
       context,
@@ -309,7 +315,6 @@ export class BatchedModel implements Model {
       { inputs: [], rows: 0, shapeKey: "", outputs: [] },
       Number.POSITIVE_INFINITY,
     );
-    entry.queuedMs = now;
     this.#fail(entry, error);
   }
 

@@ -20,9 +20,6 @@ export interface InstanceOptions {
   onAvailability(error: InferenceError | undefined): void;
 }
 
-/** How long a request is asked to wait whose process was stopped under it: another replica can answer at once. */
-const stoppedRetryAfterMs = 100;
-
 /** Deaths of the runtime process under one request, the second time alone, after which it is not run again. */
 const deadlyRuns = 2;
 
@@ -136,7 +133,7 @@ export class Instance implements BatchRunner, Resident {
   #onDied(batch: Batch, padded: number, exit: ProcessExit, isStarted: boolean): void {
     const { name } = this.loadRequest;
     const now = this.#options.clock.now();
-    if (!isStarted && exit.kind !== "stopped") {
+    if (!isStarted) {
       this.#model.putBack(batch);
       return;
     }
@@ -144,15 +141,6 @@ export class Instance implements BatchRunner, Resident {
       const error = new InferenceError(
         "runtime",
         `model '${name}' exceeded its run limit of ${this.#options.runTimeoutMs} ms`,
-      );
-      this.#model.fail(batch, this.#record(batch, padded, now, noTimes, error), error);
-      return;
-    }
-    if (exit.kind === "stopped") {
-      const error = new InferenceError(
-        "draining",
-        "Server is stopping, scheduler for model has stopped accepting new inference requests",
-        { retryAfterMs: stoppedRetryAfterMs },
       );
       this.#model.fail(batch, this.#record(batch, padded, now, noTimes, error), error);
       return;

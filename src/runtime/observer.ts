@@ -71,6 +71,8 @@ export interface ModelStateDetail {
 export interface Observer {
   /** The request passed validation and enters the queue. */
   onAdmitted?(model: ModelDescription, record: RequestRecord): void;
+  /** So many admitted requests leave the queue for a batch; a split request counts with its first part. */
+  onTaken?(model: ModelDescription, requests: number): void;
   /** One answer, before it is handed to the reply. */
   onResponse?(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void;
   /** The request has ended, well or not; called exactly once for every request that named a known model version. */
@@ -99,6 +101,16 @@ export class ObserverList implements Required<Observer> {
     for (const observer of this.#observers) {
       try {
         observer.onAdmitted?.(model, record);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onTaken(model: ModelDescription, requests: number): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onTaken?.(model, requests);
       } catch (error) {
         this.#report(error);
       }

@@ -29,6 +29,8 @@ export interface ProcessSlotOptions {
   readonly recycleBytes: number;
   readonly crashLoopLimit: number;
   readonly clock: Clock;
+  /** Starts a process; absent: a real one. */
+  readonly spawn?: (options: RuntimeProcessOptions) => RuntimeProcess;
   onEvent(event: ProcessEvent, pid: number, detail: string): void;
 }
 
@@ -37,6 +39,9 @@ const recycleGrowth = 1.25;
 
 /** Time after which a session is loaded again that could not be, though its process lives: its file may be back by then. */
 const reloadAfterMs = 10_000;
+
+/** How long a request is asked to wait whose process was stopped under it: another replica can answer at once. */
+const stoppedRetryAfterMs = 100;
 
 /** Idle time after which the arena's memory is given back. */
 const trimAfterMs = 2_000;
@@ -250,7 +255,7 @@ export class ProcessSlot {
       onFree: () => this.#planDispatch(),
       onExit: (exit) => this.#onExit(process, exit),
     };
-    const process: RuntimeProcess = new RuntimeProcess(options);
+    const process: RuntimeProcess = this.#options.spawn?.(options) ?? new RuntimeProcess(options);
     return process;
   }
 
@@ -262,7 +267,11 @@ export class ProcessSlot {
     this.#process = undefined;
     this.#baselineBytes = 0;
     this.#generation++;
-    if (this.#isStopped || this.#residencies.size === 0) {
+    if (this.#isStopped) {
+      for (const { resident } of this.#residencies.values()) resident.onUnavailable(stopping());
+      return;
+    }
+    if (this.#residencies.size === 0) {
       if (this.#controls.length > 0) this.#dispatch();
       return;
     }
@@ -407,7 +416,11 @@ export class ProcessSlot {
 }
 
 function stopping(): InferenceError {
-  return new InferenceError("draining", "the server is stopping");
+  return new InferenceError(
+    "draining",
+    "Server is stopping, scheduler for model has stopped accepting new inference requests",
+    { retryAfterMs: stoppedRetryAfterMs },
+  );
 }
 
 function crashedTooOften(retryAfterMs: number): InferenceError {

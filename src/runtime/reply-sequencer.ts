@@ -30,6 +30,7 @@ export class ReplySequencer {
     place.deliver = deliver;
     while (this.#first?.deliver !== undefined) {
       const { deliver: ready, next } = this.#first;
+      this.#first.next = undefined; // a promoted place would keep all later ones alive
       this.#first = next;
       if (next === undefined) this.#last = undefined;
       ready();

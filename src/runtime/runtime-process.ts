@@ -21,6 +21,9 @@ import type { BodyReference, ControlRequest } from "./load-protocol.ts";
 /** Largest answer to a control request: the description of a model with thousands of tensors. */
 const maxAnswerBytes = 16 * 1024 * 1024;
 
+/** Frames are numbered in 32 bits; 0 is no frame. */
+const maxFrameId = 2 ** 32 - 1;
+
 /** Most bytes of a runtime process's standard error kept for the log when it dies. */
 const maxStderrBytes = 4096;
 
@@ -133,7 +136,7 @@ export class RuntimeProcess {
   run(limitMs: number, write: (arena: Arena, slot: number) => RunFrame, outcome: Outcome<RanFrame>): void {
     const slot = this.#freeSlots.pop();
     assert(slot !== undefined, "no free slot in the runtime process");
-    const id = this.#nextId++;
+    const id = this.#takeId();
     try {
       const frame = encodeRun(id, write(this.#arena, slot));
       this.#frames.write(frame);
@@ -144,22 +147,18 @@ export class RuntimeProcess {
     this.#add(id, { slot, limitMs, run: outcome, control: undefined });
   }
 
-  /** Asks for something beside a batch. Only while idle. @throws InferenceError what the process answered, or "restarting" when it died */
-  control(request: ControlRequest, limitMs: number): Promise<unknown> {
-    assert(this.isIdle && this.#freeSlots.length > 0, "a control request beside a batch");
-    const slot = this.#freeSlots.pop() ?? 0;
-    const id = this.#nextId++;
-    const answer = { answerOffset: this.#arena.outputOffset(slot), answerLimit: maxAnswerBytes };
-    const body = Buffer.from(JSON.stringify({ ...request, ...answer }));
-    if (body.length + 64 <= maxFrameBytes) {
-      this.#frames.write(encodeBody(frameKind.control, id, body));
-    } else {
-      const offset = this.#arena.inputOffset(slot);
-      this.#arena.write([body], offset);
-      const reference: BodyReference = { arenaOffset: offset, arenaLength: body.length };
-      this.#frames.write(encodeBody(frameKind.control, id, Buffer.from(JSON.stringify(reference))));
+  /** Asks for something beside a batch. Only while idle. @throws InferenceError what the process answered, RuntimeProcessDied when it died */
+  async control(request: ControlRequest, limitMs: number): Promise<unknown> {
+    const slot = this.isIdle ? this.#freeSlots.pop() : undefined;
+    assert(slot !== undefined, "a control request beside a batch");
+    const id = this.#takeId();
+    try {
+      this.#sendControl(request, id, slot);
+    } catch (error) {
+      this.#freeSlots.push(slot);
+      throw error;
     }
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       const control: Outcome<unknown> = {
         result: (value) => {
           resolve(value);
@@ -170,6 +169,27 @@ export class RuntimeProcess {
       };
       this.#add(id, { slot, limitMs, run: undefined, control });
     });
+  }
+
+  /** One frame, or, where that is too small for the request, the request in the arena and a frame that says where. */
+  #sendControl(request: ControlRequest, id: number, slot: number): void {
+    const answer = { answerOffset: this.#arena.outputOffset(slot), answerLimit: maxAnswerBytes };
+    const body = Buffer.from(JSON.stringify({ ...request, ...answer }));
+    if (body.length + 64 <= maxFrameBytes) {
+      this.#frames.write(encodeBody(frameKind.control, id, body));
+      return;
+    }
+    const offset = this.#arena.inputOffset(slot);
+    this.#arena.write([body], offset);
+    const reference: BodyReference = { arenaOffset: offset, arenaLength: body.length };
+    this.#frames.write(encodeBody(frameKind.control, id, Buffer.from(JSON.stringify(reference))));
+  }
+
+  /** The number of the next frame: 1 to 2^32 - 1 and then from 1 again, which takes days. */
+  #takeId(): number {
+    const id = this.#nextId;
+    this.#nextId = id === maxFrameId ? 1 : id + 1;
+    return id;
   }
 
   /** Copies an output out of the arena; only inside the `result` of its run, before the next batch may overwrite it. */
@@ -266,23 +286,26 @@ export class RuntimeProcess {
   }
 
   #settlement(frame: Frame, pending: Pending): () => (() => void) | undefined {
+    const { run, control } = pending;
     switch (frame.kind) {
       case frameKind.ran: {
+        assert(run !== undefined, "outputs in answer to a control request");
         const ran = decodeRan(frame.body);
         assert(
           ran.outputs.every((output) => this.isOutputRange(pending.slot, output.offset, output.length)),
           "an output outside its range",
         );
-        return () => pending.run?.result(ran);
+        return () => run.result(ran);
       }
       case frameKind.result: {
+        assert(control !== undefined, "a result in answer to a batch");
         const value = this.#readBody(JSON.parse(frame.body.toString()), pending.slot);
-        return () => pending.control?.result(value);
+        return () => control.result(value);
       }
       default: {
-        const failure = JSON.parse(frame.body.toString()) as Failure; // written by process-main.ts
+        const failure = toFailure(JSON.parse(frame.body.toString()));
         return () => {
-          (pending.run ?? pending.control)?.failed(failure);
+          (run ?? control)?.failed(failure);
           return undefined;
         };
       }
@@ -304,7 +327,8 @@ export class RuntimeProcess {
     this.#hasExited = true;
     this.#cancelWatchdog?.();
     this.#arena.close();
-    const kind = this.#isTimedOut ? "timeout" : this.#isStopping ? "stopped" : "crash";
+    // As asked only when it had answered everything: one that dies on its last batches has crashed under them.
+    const kind = this.#isTimedOut ? "timeout" : this.#isStopping && this.isIdle ? "stopped" : "crash";
     const exit: ProcessExit = { kind, detail: `${how}${this.#stderr === "" ? "" : `: ${this.#stderr.trim()}`}` };
     const pending = [...this.#pending];
     this.#pending.clear();
@@ -322,6 +346,17 @@ export class RuntimeProcessDied extends Error {
     super(`the runtime process ended (${exit.kind})`);
     this.exit = exit;
   }
+}
+
+/** A failure as a process tells it; a model may own that process. */
+function toFailure(message: unknown): Failure {
+  assert(typeof message === "object" && message !== null, "a failure that is none");
+  const failure: Partial<Failure> = message;
+  return {
+    reason: failure.reason ?? "internal",
+    message: String(failure.message),
+    detail: String(failure.detail ?? ""),
+  };
 }
 
 function toError(failure: Failure): InferenceError {

@@ -61,6 +61,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   isOpen = true;
   unacceptedWrites = 0;
   acceptedWrites = 0;
+  place = -1;
   readonly #base: Base;
   readonly #handler: AnyCallHandler;
   readonly #surroundings: CallSurroundings;

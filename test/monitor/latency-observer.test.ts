@@ -37,8 +37,9 @@ describe("LatencyObserver", () => {
     const { observer } = fixture;
     const model = describeModel();
     const good = [createRecord(), createRecord({ rows: 3 })];
-    const expired = createFailure(new InferenceError("deadline", "late"));
+    const expired = { ...createFailure(new InferenceError("deadline", "late")), queuedMs: 1001 };
     for (const record of [...good, expired]) observer.onAdmitted(model, record);
+    observer.onTaken(model, good.length);
     observer.onBatch(model, createBatch(good, { padding: 4 }));
     for (const record of [...good, expired]) observer.onEnd(model, record);
     observer.onEnd(model, createFailure(new InferenceError("invalid", "no such input")));
@@ -87,6 +88,7 @@ describe("LatencyObserver", () => {
     for (const size of [4, 4, 2]) {
       const taken = records.filter(({ takenMs }) => takenMs === 0).slice(0, size);
       for (const record of taken) record.takenMs = 1003;
+      observer.onTaken(model, taken.length);
       queued.push(samples(await scrape(fixture.reader)).get(`sluice_queue_size{${seed}}`));
       for (const record of taken) observer.onEnd(model, record);
     }

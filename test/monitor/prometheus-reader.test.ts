@@ -28,6 +28,7 @@ function createScript(): SeriesRegistry {
   observer.onModelState("idle", "7", "LOADING", { reason: "" });
   const records = [createRecord(), createRecord({ rows: 4, endedMs: 1004.5 })];
   for (const record of records) observer.onAdmitted(model, record);
+  observer.onTaken(model, records.length);
   observer.onBatch(model, createBatch(records, { padding: 3 }));
   for (const record of records) observer.onEnd(model, record);
   observer.onEnd(model, createFailure(new InferenceError("queue_full", "full")));

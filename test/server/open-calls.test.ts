@@ -6,6 +6,7 @@ import { type OpenCall, OpenCalls } from "../../src/server/open-calls.ts";
 class FakeCall implements OpenCall {
   isOpen = true;
   unacceptedWrites = 0;
+  place = -1;
   acceptedWrites = 0;
   readonly ends: CallStatus[] = [];
   readonly resets: number[] = [];
