@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { median } from "./estimate.ts";
 
 /** Reads V8 CPU profiles: the functions in which a process spent its time, for `node bench/profile.ts FILE...`. */
 
@@ -22,17 +23,26 @@ export interface SelfTime {
   readonly share: number;
 }
 
-/** Functions by self time, and the shares of groups of files. Idle time does not count. */
+/** Reading of the first modules, and the compilers' first work. */
+const startMicroseconds = 3_000_000;
+
+/**
+ * Functions by self time, and the shares of groups of files, without the process's start. Idle time does not count, nor does the part of a sample
+ * beyond twice the usual: the process was waiting for a core then, and the function that was interrupted is not to blame.
+ */
 export function readProfile(path: string): { functions: readonly SelfTime[]; groups: readonly SelfTime[] } {
   const profile = JSON.parse(readFileSync(path, "utf8")) as Profile; // V8's own format
   const frames = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
   const functions = new Map<string, number>();
   const groups = new Map<string, number>();
+  const longest = 2 * median(profile.timeDeltas);
   let busy = 0;
+  let elapsed = 0;
   profile.samples.forEach((id, index) => {
     const frame = frames.get(id);
-    if (frame === undefined || frame.functionName === "(idle)") return;
-    const time = profile.timeDeltas[index] ?? 0;
+    const time = Math.min(longest, profile.timeDeltas[index] ?? 0);
+    elapsed += profile.timeDeltas[index] ?? 0;
+    if (frame === undefined || frame.functionName === "(idle)" || elapsed < startMicroseconds) return;
     busy += time;
     const where = shorten(frame.url);
     const name = `${frame.functionName === "" ? "(anonymous)" : frame.functionName} ${where === "" ? "" : `${where}:${frame.lineNumber + 1}`}`;

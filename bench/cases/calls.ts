@@ -1,6 +1,7 @@
 import type { BenchCase, BenchOptions, Line } from "../bench-case.ts";
 import { estimate, median } from "../estimate.ts";
 import type { LoadResult } from "../load.ts";
+import { meanBatchRows } from "../metrics.ts";
 import { seed } from "../models.ts";
 import { alternate, combine, type Pairs } from "../pairs.ts";
 import { Stage } from "../stage.ts";
@@ -34,7 +35,7 @@ async function run(kind: "unary" | "stream", { pairs, seconds, profileFolder }: 
     cpuLine("CPU of the front process per call", found, (result) => result.cpuPerCall.own, isUnary ? 1.25 : 1.4),
     // For streams the budget of all processes is half of Triton's: serve/triton.
     cpuLine("CPU of all processes per call", found, (result) => result.cpuPerCall.all, isUnary ? 1.5 : undefined),
-    rateLine(found),
+    { ...rateLine(found), note: `batches of ${(await meanBatchRows(server.server)).toFixed(1)} rows` },
   ];
 }
 

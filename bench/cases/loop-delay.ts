@@ -8,6 +8,7 @@ import { encodeInferRequest } from "../../src/protocol/infer-request.ts";
 import { type BenchCase, type Line, SkippedError } from "../bench-case.ts";
 import { Child } from "../child.ts";
 import { estimate } from "../estimate.ts";
+import { MetricsPage } from "../metrics.ts";
 import { inputWidth, ModelFolder } from "../models.ts";
 import { ServerProcess } from "../server-process.ts";
 
@@ -65,11 +66,8 @@ async function measure(what: string, server: ServerProcess, idle: Child, work: (
   };
 }
 
-async function readDelay({ httpAddress }: ServerProcess): Promise<number> {
-  const text = await (await fetch(`http://${httpAddress}/metrics`)).text();
-  const [, value] = /^nodejs_eventloop_delay_p99_seconds(?:\{[^}]*\})? (\S+)$/m.exec(text) ?? [];
-  if (value === undefined) throw new Error("/metrics has no nodejs_eventloop_delay_p99_seconds");
-  return Number(value) * 1000;
+async function readDelay(server: ServerProcess): Promise<number> {
+  return (await MetricsPage.read(server)).value("nodejs_eventloop_delay_p99_seconds") * 1000;
 }
 
 const rows = 32;
