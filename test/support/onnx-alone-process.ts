@@ -1,6 +1,6 @@
 /**
  * The child of onnx-alone.ts: runs a model file with onnxruntime-node and nothing of sluice in between. Answers each message
- * {file, device, runs} with {outputs} or {error}.
+ * {file, fetches, runs} with {outputs} or {error}.
  */
 
 // The binding takes and gives 16-bit floats as Uint16Array; with the global its Tensor class would turn them into Float16Array.
@@ -14,9 +14,19 @@ interface Feed {
 }
 type Run = Readonly<Record<string, Feed>>;
 
+type Session = Awaited<ReturnType<typeof ort.InferenceSession.create>>;
+const sessions = new Map<string, Promise<Session>>();
+
+function sessionOf(file: string): Promise<Session> {
+  const session =
+    sessions.get(file) ?? ort.InferenceSession.create(file, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  sessions.set(file, session);
+  return session;
+}
+
 process.on("message", async ({ file, fetches, runs }: { file: string; fetches?: string[]; runs: Run[] }) => {
   try {
-    const session = await ort.InferenceSession.create(file, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+    const session = await sessionOf(file);
     const outputs = [];
     for (const feeds of runs) {
       const tensors = Object.entries(feeds).map(([name, { type, data, dims }]) => {
