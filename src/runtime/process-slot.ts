@@ -172,18 +172,24 @@ export class ProcessSlot {
     this.#residencies.get(resident)?.breaker.forgive(count);
   }
 
-  /** Ends the process after what is under way. */
+  /** Ends the process after what is under way; what waits behind that fails. */
   stop(): void {
     this.#isStopped = true;
     this.#cancelTrim?.();
-    this.#process?.stop();
+    if (this.#process === undefined) this.#refuseAll();
+    else this.#process.stop();
     for (const task of this.#controls.splice(0)) task.reject(stopping());
   }
 
   /** Ends the process at once. */
   kill(): void {
     this.#isStopped = true;
-    this.#process?.kill();
+    if (this.#process === undefined) this.#refuseAll();
+    else this.#process.kill();
+  }
+
+  #refuseAll(): void {
+    for (const { resident } of this.#residencies.values()) resident.onUnavailable(stopping());
   }
 
   /** What arrives in one turn of the event loop is seen together, so that it can share a batch. */
@@ -198,9 +204,8 @@ export class ProcessSlot {
 
   #dispatch(): void {
     if (this.#isStopped) return;
-    this.#process ??= this.#start();
-    const process = this.#process;
-    while (process.hasFreeSlot) {
+    const process = this.#running();
+    while (process?.hasFreeSlot === true) {
       const isControlDue = this.#controls.length > 0 && (this.#waiting.size === 0 || !this.#wasControl);
       if (isControlDue) {
         if (process.isIdle) this.#startControl(process);
@@ -240,10 +245,19 @@ export class ProcessSlot {
     }
   }
 
-  #start(): RuntimeProcess {
-    const process = this.#spawn();
-    this.#options.onEvent("started", process.pid, "");
-    return process;
+  /** The process, started when there is none. Undefined: it cannot be started now, which counts as a crash. */
+  #running(): RuntimeProcess | undefined {
+    if (this.#process !== undefined) return this.#process;
+    try {
+      this.#process = this.#spawn();
+      this.#options.onEvent("started", this.#process.pid, "");
+    } catch (error) {
+      this.#options.onEvent("crash", 0, String(error));
+      for (const task of this.#controls.splice(0)) task.reject(error);
+      for (const { breaker } of this.#residencies.values()) breaker.record();
+      this.#restartLater();
+    }
+    return this.#process;
   }
 
   #spawn(): RuntimeProcess {
@@ -268,7 +282,7 @@ export class ProcessSlot {
     this.#baselineBytes = 0;
     this.#generation++;
     if (this.#isStopped) {
-      for (const { resident } of this.#residencies.values()) resident.onUnavailable(stopping());
+      this.#refuseAll();
       return;
     }
     if (this.#residencies.size === 0) {
@@ -311,9 +325,8 @@ export class ProcessSlot {
   async #restore(): Promise<void> {
     const failed = new Set<Residency>();
     if (this.#isStopped || this.#nextMissing(failed) === undefined) return;
-    this.#process ??= this.#start();
-    const process = this.#process;
-    if (this.#restoring === process) return;
+    const process = this.#running();
+    if (process === undefined || this.#restoring === process) return;
     this.#restoring = process;
     while (this.#process === process) {
       const next = this.#nextMissing(failed);
@@ -365,9 +378,10 @@ export class ProcessSlot {
   async #recycle(): Promise<void> {
     this.#isRecycling = true;
     const old = this.#process;
-    const replacement = this.#spawn();
+    let replacement: RuntimeProcess | undefined;
     const loaded = new Set<Resident>();
     try {
+      replacement = this.#spawn();
       for (;;) {
         const missing = [...this.#residencies.values()].filter(
           ({ resident, isLoaded }) => isLoaded && !loaded.has(resident),
@@ -378,13 +392,13 @@ export class ProcessSlot {
         loaded.add(next.resident);
       }
     } catch {
-      replacement.kill(); // the old process goes on; the next measurement tries again
+      replacement?.stop(); // the old process goes on; the next measurement tries again
       this.#isRecycling = false;
       return;
     }
     this.#isRecycling = false;
     if (this.#isStopped || this.#process !== old) {
-      replacement.kill();
+      replacement.stop();
       return;
     }
     this.#baselineBytes = 0;

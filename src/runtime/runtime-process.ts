@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { assert, InferenceError } from "../errors.ts";
 import { Arena } from "./arena.ts";
@@ -45,6 +45,7 @@ export interface Outcome<T> {
 }
 
 interface Pending {
+  readonly id: number;
   readonly slot: number;
   readonly limitMs: number;
   readonly run: Outcome<RanFrame> | undefined;
@@ -76,7 +77,8 @@ export class RuntimeProcess {
   readonly #frames: Duplex;
   readonly #arena: Arena;
   readonly #options: RuntimeProcessOptions;
-  readonly #pending = new Map<number, Pending>();
+  /** Frames under way in the order sent, at most one for each slot: an array, because a Map's outgrown tables keep dead batches alive. */
+  #pending: Pending[] = [];
   readonly #freeSlots: number[];
   #nextId = 1;
   #cancelWatchdog: (() => void) | undefined;
@@ -90,6 +92,7 @@ export class RuntimeProcess {
   #isTimedOut = false;
   #hasExited = false;
 
+  /** @throws InferenceError when the machine has no descriptors or no room for another process */
   constructor(options: RuntimeProcessOptions) {
     this.#options = options;
     this.#arena = Arena.create(options.arenaFolder, options.arenaMaxBytes, options.slots);
@@ -97,17 +100,23 @@ export class RuntimeProcess {
     this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry], {
       stdio: ["ignore", "ignore", "pipe", "pipe", this.#arena.fd],
     });
-    this.#frames = this.#child.stdio[3] as Duplex; // "pipe" above
+    this.#child.on("error", () => this.#exited("could not be started"));
+    this.#child.on("close", (code, signal) => this.#exited(signal ?? `exit code ${code}`));
+    // Both are pipes, see above; without descriptors to spare Node makes none.
+    const [, , stderr, frames] = (this.#child.stdio ?? []) as (Duplex | undefined)[];
+    if (stderr === undefined || frames === undefined) {
+      this.#hasExited = true;
+      this.#arena.close();
+      throw new InferenceError("restarting", "a runtime process could not be started");
+    }
+    this.#frames = frames;
     const decoder = new FrameDecoder();
     this.#frames.on("data", (chunk: Buffer) => this.#receive(decoder, chunk));
     this.#frames.on("error", () => this.kill());
-    const stderr = this.#child.stderr as Readable; // "pipe" above
     stderr.setEncoding("utf8");
     stderr.on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-maxStderrBytes);
     });
-    this.#child.on("error", () => this.#exited("could not be started"));
-    this.#child.on("close", (code, signal) => this.#exited(signal ?? `exit code ${code}`));
   }
 
   get pid(): number {
@@ -121,7 +130,7 @@ export class RuntimeProcess {
 
   /** Whether nothing is under way. */
   get isIdle(): boolean {
-    return this.#pending.size === 0;
+    return this.#pending.length === 0;
   }
 
   /** Bytes that the inputs of one batch may take, and its outputs. */
@@ -144,7 +153,7 @@ export class RuntimeProcess {
       this.#freeSlots.push(slot);
       throw error;
     }
-    this.#add(id, { slot, limitMs, run: outcome, control: undefined });
+    this.#add({ id, slot, limitMs, run: outcome, control: undefined });
   }
 
   /** Asks for something beside a batch. Only while idle. @throws InferenceError what the process answered, RuntimeProcessDied when it died */
@@ -167,7 +176,7 @@ export class RuntimeProcess {
         failed: (failure) => reject(toError(failure)),
         died: (exit) => reject(new RuntimeProcessDied(exit)),
       };
-      this.#add(id, { slot, limitMs, run: undefined, control });
+      this.#add({ id, slot, limitMs, run: undefined, control });
     });
   }
 
@@ -219,16 +228,16 @@ export class RuntimeProcess {
     this.#child.kill("SIGKILL");
   }
 
-  #add(id: number, pending: Pending): void {
-    this.#pending.set(id, pending);
-    if (this.#pending.size === 1) this.#watch(id, pending.limitMs);
+  #add(pending: Pending): void {
+    this.#pending.push(pending);
+    if (this.#pending.length === 1) this.#watch(pending);
   }
 
   /**
    * The run limit of the frame that is being executed. One timer outlives many short runs: it looks at what it finds under way when it
    * fires, so that a batch costs no timer of its own.
    */
-  #watch(id: number, limitMs: number): void {
+  #watch({ id, limitMs }: Pending): void {
     this.#watchedId = id;
     this.#watchedSinceMs = this.#options.clock.now();
     this.#watchedLimitMs = limitMs;
@@ -263,7 +272,7 @@ export class RuntimeProcess {
   }
 
   #dispatch(frame: Frame): void {
-    const pending = this.#pending.get(frame.id);
+    const pending = this.#pending.find(({ id }) => id === frame.id);
     if (pending === undefined) return;
     let settle: () => (() => void) | undefined;
     try {
@@ -272,12 +281,10 @@ export class RuntimeProcess {
       this.kill(); // an answer that cannot be read
       return;
     }
-    this.#pending.delete(frame.id);
+    this.#pending = this.#pending.filter((other) => other !== pending);
     this.#watchedId = 0;
-    for (const [id, next] of this.#pending) {
-      this.#watch(id, next.limitMs);
-      break;
-    }
+    const [next] = this.#pending;
+    if (next !== undefined) this.#watch(next);
     const afterwards = settle();
     this.#freeSlots.push(pending.slot);
     if (this.#isStopping && this.isIdle) this.#frames.end();
@@ -330,9 +337,9 @@ export class RuntimeProcess {
     // As asked only when it had answered everything: one that dies on its last batches has crashed under them.
     const kind = this.#isTimedOut ? "timeout" : this.#isStopping && this.isIdle ? "stopped" : "crash";
     const exit: ProcessExit = { kind, detail: `${how}${this.#stderr === "" ? "" : `: ${this.#stderr.trim()}`}` };
-    const pending = [...this.#pending];
-    this.#pending.clear();
-    for (const [id, { run, control }] of pending) (run ?? control)?.died(exit, id === this.#watchedId);
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const { id, run, control } of pending) (run ?? control)?.died(exit, id === this.#watchedId);
     this.#options.onExit(exit);
   }
 }

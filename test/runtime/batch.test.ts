@@ -4,9 +4,10 @@ import fc from "fast-check";
 import type { Signature, TensorSpec } from "../../src/inference.ts";
 import { Arena } from "../../src/runtime/arena.ts";
 import { bucketOf, splitBatch, writeBatch } from "../../src/runtime/batch.ts";
-import type { RanFrame, RanOutput, RunFrame } from "../../src/runtime/frames.ts";
+import type { RanOutput } from "../../src/runtime/frames.ts";
 import { QueueEntry } from "../../src/runtime/queue-entry.ts";
-import { type Datatype, datatypes, elementCount, itemBytes, type Tensor } from "../../src/tensor.ts";
+import { type Datatype, datatypes, type Tensor } from "../../src/tensor.ts";
+import { echo } from "../support/fake-process.ts";
 import { contextOf, RecordingReply, requestOf } from "../support/runtime-requests.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { packBytes, someTensor } from "../support/tensors.ts";
@@ -29,26 +30,6 @@ function signatureOf(specs: readonly Omit<TensorSpec, "name">[], maxBatchSize: n
     outputs: specs.map((spec, index) => ({ ...spec, name: `y${index}` })),
     maxBatchSize,
   };
-}
-
-/** What a runtime process would do for a model y = x: outputs as the inputs, padded rows zero. */
-function echo(arena: Arena, run: RunFrame, signature: Signature): RanFrame {
-  let offset = run.outputOffset;
-  const fetched = run.outputs.length > 0 ? run.outputs : signature.outputs.map((_, index) => index);
-  const outputs = fetched.map((index): RanOutput => {
-    const input = run.inputs.find((candidate) => candidate.index === index);
-    const { datatype } = signature.outputs[index] as TensorSpec;
-    assert.ok(input !== undefined);
-    const given = Buffer.concat(input.segments.map((segment) => arena.read(segment.offset, segment.length)));
-    const missingRows = (input.shape[0] ?? 0) - input.segments.reduce((sum, { rows }) => sum + rows, 0);
-    const missing = signature.maxBatchSize > 0 ? missingRows * elementCount(input.shape.slice(1)) : 0;
-    const whole = Buffer.concat([given, Buffer.alloc(missing * (itemBytes(datatype) || 4))]);
-    arena.write([whole], offset);
-    const output = { index, datatype, shape: input.shape, offset, length: whole.length };
-    offset += whole.length;
-    return output;
-  });
-  return { readMs: 1, inferMs: 1, writeMs: 1, residentBytes: 0, isFinal: true, outputs };
 }
 
 const plain = (tensor: Tensor) => ({ shape: [...tensor.shape], data: new Uint8Array(tensor.data) });
@@ -92,7 +73,7 @@ describe("a batch", () => {
           tensors.map(plain),
         );
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

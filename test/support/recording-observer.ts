@@ -5,6 +5,8 @@ import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord
 /** An observer that keeps what it hears. */
 export class RecordingObserver implements Required<Observer> {
   readonly admitted: RequestRecord[] = [];
+  /** Requests that left the queue for a batch. */
+  taken = 0;
   readonly responses: InferenceResponse[] = [];
   readonly ended: RequestRecord[] = [];
   readonly batches: BatchRecord[] = [];
@@ -14,6 +16,9 @@ export class RecordingObserver implements Required<Observer> {
 
   onAdmitted(_model: ModelDescription, record: RequestRecord): void {
     this.admitted.push(record);
+  }
+  onTaken(_model: ModelDescription, requests: number): void {
+    this.taken += requests;
   }
   onResponse(_model: ModelDescription, _record: RequestRecord, response: InferenceResponse): void {
     this.responses.push(response);
