@@ -3,7 +3,8 @@ import { type Draft, type DraftInput, textElements } from "./drafts.ts";
 /** One way to change a good request, mostly for the worse. It may find nothing to change. */
 export type Mutation = (draft: Draft) => void;
 
-const input = (draft: Draft): DraftInput => draft.inputs[0]!;
+/** The first input; a stray one where an earlier change took all. */
+const input = (draft: Draft): DraftInput => draft.inputs[0] ?? { name: "", datatype: "", shape: [] };
 const raw = (draft: Draft): Buffer[] => (draft.raw_input_contents ??= []);
 const parameter =
   (key: string, value: object): Mutation =>
@@ -64,11 +65,18 @@ function changeRaw(change: (bytes: Buffer) => Buffer): Mutation {
   };
 }
 
+/** Most elements that a change makes; only shapes that lie about their size have more. */
+const maxElements = 100;
+
+function elementsOf({ shape: dims }: DraftInput): number {
+  return Math.max(0, Math.min(maxElements, dims.reduce<number>((product, length) => product * Number(length), 1)));
+}
+
 /** As many equal items as the first input has elements by its shape. */
 function typed(field: string, item: unknown, more = 0): Mutation {
   return (draft) => {
-    const count = input(draft).shape.reduce<number>((product, length) => product * Number(length), 1);
-    contents({ [field]: new Array(Math.max(0, count + more)).fill(item) })(draft);
+    const count = elementsOf(input(draft)) + more;
+    contents({ [field]: new Array(Math.max(0, count)).fill(item) })(draft);
   };
 }
 
@@ -152,14 +160,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   "shape huge": shape((dims) => dims.map(() => "4611686018427387904")),
   "shape large": shape((dims) => dims.map(() => 2_000_000_000)),
   "rows differ": (draft) => {
-    const last = draft.inputs.at(-1)!;
+    const last = draft.inputs.at(-1);
+    if (last === undefined) return;
     last.shape = [Number(last.shape[0]) + 1, ...last.shape.slice(1)];
-    raw(draft)[draft.inputs.length - 1] = Buffer.alloc(4 * last.shape.reduce<number>((a, b) => a * Number(b), 1));
+    raw(draft)[draft.inputs.length - 1] = Buffer.alloc(4 * elementsOf(last));
   },
   "rows many": (draft) => {
     for (const [i, tensor] of draft.inputs.entries()) {
       tensor.shape = [9, ...tensor.shape.slice(1)];
-      const count = tensor.shape.reduce<number>((product, length) => product * Number(length), 1);
+      const count = elementsOf(tensor);
       const item = tensor.datatype === "INT64" ? 8 : 4;
       raw(draft)[i] = Buffer.from(new Uint8Array(count * item).map((_, at) => (at % item === 0 ? at % 50 : 0)));
     }

@@ -49,8 +49,18 @@ class TritonPythonModel:
     def feeds_of(self, request):
         tensors = {name: pb.get_input_tensor_by_name(request, name) for name in self.inputs}
         arrays = {name: tensor.as_numpy() for name, tensor in tensors.items() if tensor is not None}
-        return {name: array.reshape(()) if name in self.scalars else array for name, array in arrays.items()}
+        return {name: self.to_runtime(name, array) for name, array in arrays.items()}
+
+    def to_runtime(self, name, array):
+        if array.dtype == object:  # Triton has bytes, ONNX Runtime text
+            return np.array([item.decode() for item in array.reshape(-1)], dtype=object).reshape(array.shape)
+        return array.reshape(()) if name in self.scalars else array
 
     def response(self, outputs):
-        arrays = [np.atleast_1d(np.asarray(output)) for output in outputs]
+        arrays = [self.to_triton(np.atleast_1d(np.asarray(output))) for output in outputs]
         return pb.InferenceResponse([pb.Tensor(name, array) for name, array in zip(self.outputs, arrays)])
+
+    def to_triton(self, array):
+        if array.dtype != object:
+            return array
+        return np.array([item.encode() for item in array.reshape(-1)], dtype=object).reshape(array.shape)

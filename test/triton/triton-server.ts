@@ -46,6 +46,7 @@ export async function startTriton(): Promise<RunningTriton> {
     Object.entries(options).map(([key, option]) => `--${key}=${option}`),
     {
       stdio: ["ignore", "ignore", "pipe"],
+      detached: true, // a group of its own, with the processes of the Python backend
       env: {
         ...process.env,
         LD_LIBRARY_PATH: join(site, "nvidia_pytriton.libs"),
@@ -65,6 +66,8 @@ export async function startTriton(): Promise<RunningTriton> {
       await once(child, "exit");
       clearTimeout(timer);
     }
+    child.stderr.destroy(); // or processes that outlive a crash hold it open
+    endGroup(child.pid);
     rmSync(folder, { recursive: true, force: true });
   };
   const address = `127.0.0.1:${grpc}`;
@@ -78,6 +81,15 @@ export async function startTriton(): Promise<RunningTriton> {
     throw error;
   }
   return { address, stop };
+}
+
+/** Ends what a crashed Triton leaves behind. */
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // nothing was left
+  }
 }
 
 /** Polls ServerReady, which Triton answers once its models are loaded. */
