@@ -189,6 +189,13 @@ export function assertAnswers(question: Question, response: InferenceResponse): 
   assert.deepEqual([...(readTensor(output) as Iterable<number | bigint>)], [...question.answer]);
 }
 
+/** Ends loads: by hand, or with the test if it fails before. */
+export function loadStop(ending: Ending): AbortController {
+  const stop = new AbortController();
+  ending.after(() => stop.abort());
+  return stop;
+}
+
 /** What a load met. */
 export interface LoadReport {
   answered: number;

@@ -5,6 +5,7 @@ import {
   assertAnswers,
   identityQuestion,
   isAlive,
+  loadStop,
   ReliabilitySubject,
   slowQuestion,
   streamLoad,
@@ -29,7 +30,7 @@ test("killing a runtime process under load loses no call and confuses no answer"
   const [neighbour] = subject.runtimePids().filter((pid) => pid !== host);
   assert.ok(neighbour !== undefined);
 
-  const stop = new AbortController();
+  const stop = loadStop(t);
   const loads = [
     unaryLoad(client, 16, stop.signal, (i) => slowQuestion(500 + i)),
     streamLoad(subject.client(), 16, stop.signal, (i) => slowQuestion(1_000_000 % (i + 700))),
@@ -74,7 +75,7 @@ test("neighbours in the killed process lose no call either", async (t) => {
   );
   await until(() => subject.runtimePids().length === 1, "the trial process has ended");
   const client = subject.client();
-  const stop = new AbortController();
+  const stop = loadStop(t);
   const loads = [
     unaryLoad(client, 8, stop.signal, (i) => slowQuestion(1_000 + (i % 3_000))),
     unaryLoad(client, 8, stop.signal, (i) => identityQuestion(i)),

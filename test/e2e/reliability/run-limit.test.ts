@@ -5,6 +5,7 @@ import {
   assertAnswers,
   fileEnding,
   identityQuestion,
+  loadStop,
   ReliabilitySubject,
   slowQuestion,
   unaryLoad,
@@ -38,9 +39,9 @@ test("a model whose every run is endless loads, and its requests end at the limi
   await subject.isAtRest();
 });
 
-test("an endless run fails alone, the model serves on, and neighbours do not notice", async () => {
+test("an endless run fails alone, the model serves on, and neighbours do not notice", async (t) => {
   const client = subject.client();
-  const stop = new AbortController();
+  const stop = loadStop(t);
   const beside = unaryLoad(subject.client(), 2, stop.signal, (i) => identityQuestion(i));
   // More often than the crash limit: being too slow is no crash.
   for (let round = 0; round < 3; round++) {
