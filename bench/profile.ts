@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { median } from "./estimate.ts";
 
 /** Reads V8 CPU profiles: the functions in which a process spent its time, for `node bench/profile.ts FILE...`. */
@@ -33,6 +34,7 @@ const startMicroseconds = 3_000_000;
 export function readProfile(path: string): { functions: readonly SelfTime[]; groups: readonly SelfTime[] } {
   const profile = JSON.parse(readFileSync(path, "utf8")) as Profile; // V8's own format
   const frames = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
+  const callers = callersOfNative(profile.nodes);
   const functions = new Map<string, number>();
   const groups = new Map<string, number>();
   const longest = 2 * median(profile.timeDeltas);
@@ -45,7 +47,8 @@ export function readProfile(path: string): { functions: readonly SelfTime[]; gro
     if (frame === undefined || frame.functionName === "(idle)" || elapsed < startMicroseconds) return;
     busy += time;
     const where = shorten(frame.url);
-    const name = `${frame.functionName === "" ? "(anonymous)" : frame.functionName} ${where === "" ? "" : `${where}:${frame.lineNumber + 1}`}`;
+    const caller = callers.get(id);
+    const name = where === "" && caller !== undefined ? `${nameOf(frame)} < ${nameOf(caller)}` : nameOf(frame);
     functions.set(name, (functions.get(name) ?? 0) + time);
     const group = groupOf(where, frame.functionName);
     groups.set(group, (groups.get(group) ?? 0) + time);
@@ -53,13 +56,37 @@ export function readProfile(path: string): { functions: readonly SelfTime[]; gro
   return { functions: toShares(functions, busy), groups: toShares(groups, busy) };
 }
 
+type CallFrame = ProfileNode["callFrame"];
+
+/** Native functions have no file: who calls them tells what they do. */
+function callersOfNative(nodes: readonly ProfileNode[]): ReadonlyMap<number, CallFrame> {
+  const callers = new Map<number, CallFrame>();
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  for (const { callFrame, children = [] } of nodes) {
+    for (const child of children) {
+      const frame = byId.get(child)?.callFrame;
+      if (frame?.url === "" && !frame.functionName.startsWith("(")) callers.set(child, callFrame);
+    }
+  }
+  return callers;
+}
+
+function nameOf({ functionName, url, lineNumber }: CallFrame): string {
+  const name = functionName === "" ? "(anonymous)" : functionName;
+  const where = shorten(url);
+  return where === "" ? name : `${name} ${where}:${lineNumber + 1}`;
+}
+
 function toShares(times: ReadonlyMap<string, number>, whole: number): SelfTime[] {
   return [...times].map(([name, time]) => ({ name, share: (100 * time) / whole })).sort((a, b) => b.share - a.share);
 }
 
-/** A path from the package or source folder on. */
+const root = join(import.meta.dirname, "../");
+
+/** A path from the repository's folder on. */
 function shorten(url: string): string {
-  return url.replace(/^file:\/\//, "").replace(/^.*\/(?=node_modules\/|src\/|bench\/)/, "");
+  const path = url.startsWith("file:") ? fileURLToPath(url) : url;
+  return path.startsWith(root) ? path.slice(root.length) : path;
 }
 
 function groupOf(where: string, functionName: string): string {

@@ -30,6 +30,7 @@ const signature: Signature = {
 const context: RequestContext = {
   arrivalTimeMs: 0,
   deadlineMs: Number.POSITIVE_INFINITY,
+  isCancelled: false,
   signal: new AbortController().signal,
   tenant: "default",
   traceParent: undefined,

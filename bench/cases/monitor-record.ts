@@ -41,6 +41,7 @@ function createRecord(index: number, traceParent?: string): RequestRecord {
   const context: RequestContext = {
     arrivalTimeMs,
     deadlineMs: Number.POSITIVE_INFINITY,
+    isCancelled: false,
     signal: AbortSignal.abort(),
     tenant: "default",
     traceParent,
