@@ -75,7 +75,7 @@ async function createPartly(
   } catch (cause) {
     throw new InferenceError(
       "refused",
-      `execution provider '${options.device}' cannot start for model '${request.name}'`,
+      `execution provider '${options.device}' cannot start for model '${request.name}': ${firstSentence(cause)}`,
       { cause },
     );
   }
@@ -88,11 +88,12 @@ async function createPartly(
   );
 }
 
-/** The first line of ONNX Runtime's text without the source location in front of it, which names paths of its build machine. */
+/** The first line of ONNX Runtime's text without source location, function and condition in front of it, which mean nothing to a caller. */
 function firstSentence(error: unknown): string {
   const [line = ""] = String(error instanceof Error ? error.message : error).split("\n");
   return line
-    .replace(/\/\S+\.(cc|h|cpp):\d+\s.*?\)\s/g, "")
+    .replace(/\/\S+\.(cc|h|cpp):\d+\s.*?\)(::<lambda\(.*?\)>)?\s/g, "")
+    .replace(/\S+ [=!]= \S+ was false\. /g, "")
     .replace(/\S*\/\S+/g, "")
     .trim()
     .slice(0, 300);
