@@ -1,4 +1,4 @@
-import { type Draft, elements, type FacedModel, faces, goodRequest } from "./drafts.ts";
+import { type Draft, type FacedModel, faces, goodRequest } from "./drafts.ts";
 import type { Call } from "./exchange.ts";
 import { encodeRequest } from "./messages.ts";
 import { type Mutation, mutations } from "./mutations.ts";
@@ -8,7 +8,13 @@ import { SeededRandom } from "./random.ts";
 export interface Case {
   readonly id: string;
   readonly call: Call;
+  /** The names of the messages of a stream. */
+  readonly names?: readonly string[];
 }
+
+/** What ends the process of Triton 2.51: classes of a BYTES output, and no rows for a model whose rows are scalars. */
+const endsTriton = (id: string) =>
+  /^text: .*\bclass (1|3|100)\b/.test(id) || id === "scalar_rows: shape first zero";
 
 const seed = 20260731;
 /** Messages of one stream. */
@@ -98,7 +104,7 @@ export function drafts(): [id: string, draft: Draft][] {
     const input = { name: "index", datatype: "INT64", shape: [1, 1] };
     all.push([name, { model_name: "fails", id: "f", inputs: [input], raw_input_contents: [data] }]);
   }
-  return [...new Map(all)];
+  return [...new Map(all)].filter(([id]) => !endsTriton(id));
 }
 
 /** What is no ModelInferRequest at all, by name. */
@@ -125,8 +131,8 @@ export function inferenceCases(): Case[] {
   const streams: Case[] = [];
   for (let start = 0; start < inStreams.length; start += streamLength) {
     const part = inStreams.slice(start, start + streamLength);
-    const id = `stream ${start / streamLength}: ${part.map(([name]) => name).join(" | ")}`;
-    streams.push({ id, call: { method: "ModelStreamInfer", requests: part.map(([, request]) => request) } });
+    const call = { method: "ModelStreamInfer", requests: part.map(([, request]) => request) };
+    streams.push({ id: `stream ${start / streamLength}`, call, names: part.map(([name]) => name) });
   }
   return [...unary, ...streams, ...strictStreams()];
 }
@@ -140,7 +146,8 @@ function strictStreams(): Case[] {
   const unknown = request("rows", "unknown", mutations["model unknown"]);
   const short = request("rows", "short", mutations["raw byte short"]);
   const stream = (id: string, requests: Buffer[], metadata: Record<string, string> = {}): Case => ({
-    id: `stream: ${id}`,
+    id: `strict stream: ${id}`,
+    names: requests.map((_, i) => `${id}, message ${i + 1}`),
     call: { method: "ModelStreamInfer", requests, metadata },
   });
   const strict = { triton_grpc_error: "true" };
@@ -158,5 +165,3 @@ function strictStreams(): Case[] {
     ]),
   ];
 }
-
-void elements;
