@@ -144,10 +144,14 @@ function scanVersion(root: string, folder: string, name: string, version: string
 /** @throws InferenceError "refused" when a file cannot be read as a configuration */
 function readConfig(folder: string): ModelConfig | undefined {
   const path = join(folder, configFileName);
-  const size = tryStat(path)?.size;
-  if (size === undefined) return undefined;
-  if (size > maxConfigLength) {
-    throw new InferenceError("refused", `${configFileName} has ${size} bytes, at most ${maxConfigLength} are read`);
+  const stat = tryStat(path);
+  if (stat === undefined) return undefined;
+  if (!stat.isFile()) throw new InferenceError("refused", `${configFileName} is not a regular file`); // reading a pipe would never end
+  if (stat.size > maxConfigLength) {
+    throw new InferenceError(
+      "refused",
+      `${configFileName} has ${stat.size} bytes, at most ${maxConfigLength} are read`,
+    );
   }
   return parseConfigText(readFileSync(path, "utf8"));
 }
