@@ -8,6 +8,7 @@ import { loopDelayCase } from "./loop-delay.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
 import { startCase } from "./start.ts";
+import { tritonCase } from "./triton.ts";
 
 /** Every case, in the order in which they run: primitives, then the whole server. */
 export const benchCases: readonly BenchCase[] = [
@@ -24,4 +25,5 @@ export const benchCases: readonly BenchCase[] = [
   monitorOverheadCase,
   loopDelayCase,
   startCase,
+  tritonCase,
 ];
