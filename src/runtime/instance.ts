@@ -78,7 +78,7 @@ export class Instance implements BatchRunner, Resident {
         (arena, slot) => writeBatch(arena, slot, this.loadRequest.sessionId, batch.entries, signature, padded),
         {
           result: (ran) => this.#onRan(process, batch, padded, sentMs - batch.takenMs, ran),
-          failed: (failure) => this.#onFailed(batch, padded, failure),
+          failed: (failure) => this.#onFailed(process, batch, padded, sentMs, failure),
           died: (exit, isStarted) => this.#onDied(batch, padded, exit, isStarted),
         },
       );
@@ -110,7 +110,8 @@ export class Instance implements BatchRunner, Resident {
     }
   }
 
-  #onFailed(batch: Batch, padded: number, failure: Failure): void {
+  #onFailed(process: RuntimeProcess, batch: Batch, padded: number, sentMs: number, failure: Failure): void {
+    this.#slot.onRan(this, process, this.#options.clock.now() - sentMs, 0); // a run that fails takes its time as well
     const { name, version } = this.loadRequest;
     if (failure.detail !== "")
       this.#options.report(`a run of model '${name}' version ${version} failed`, failure.detail);

@@ -60,6 +60,8 @@ interface Residency {
 interface ControlTask {
   readonly request: ControlRequest;
   readonly limitMs: number;
+  /** Whose session is loaded again by it, after a death. */
+  readonly restored: Residency | undefined;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -80,8 +82,8 @@ export class ProcessSlot {
   #wasControl = false;
   #isDispatchPlanned = false;
   #isRecycling = false;
-  /** The session that is being loaded again. */
-  #loading: Residency | undefined;
+  /** What the process does beside batches at the moment. */
+  #underWay: ControlTask | undefined;
   /** A resident was blamed for the death that is being reported: it does not count against the others. */
   #isDeathExplained = false;
   #isStopped = false;
@@ -104,9 +106,13 @@ export class ProcessSlot {
 
   /** Asks the process for something beside a batch, starting it when needed; waits for its turn. */
   control(request: ControlRequest, limitMs: number): Promise<unknown> {
+    return this.#ask(request, limitMs, undefined);
+  }
+
+  #ask(request: ControlRequest, limitMs: number, restored: Residency | undefined): Promise<unknown> {
     if (this.#isStopped) return Promise.reject(stopping());
     return new Promise((resolve, reject) => {
-      this.#controls.push({ request, limitMs, resolve, reject });
+      this.#controls.push({ request, limitMs, restored, resolve, reject });
       this.#dispatch();
     });
   }
@@ -222,7 +228,13 @@ export class ProcessSlot {
     const task = this.#controls.shift();
     if (task === undefined) return;
     this.#wasControl = true;
-    process.control(task.request, task.limitMs).then(task.resolve, task.reject);
+    this.#underWay = task;
+    process
+      .control(task.request, task.limitMs)
+      .finally(() => {
+        if (this.#underWay === task) this.#underWay = undefined;
+      })
+      .then(task.resolve, task.reject);
   }
 
   /** Grants the process to the waiting resident with the least start tag that has something to send. */
@@ -289,9 +301,13 @@ export class ProcessSlot {
       if (this.#controls.length > 0) this.#dispatch();
       return;
     }
-    const isAnyones = exit.kind === "crash" && !isExplained && this.#loading === undefined;
-    this.#loading?.breaker.record();
-    this.#loading = undefined;
+    const isAnyones = exit.kind === "crash" && !isExplained && this.#underWay === undefined;
+    this.#underWay?.restored?.breaker.record();
+    this.#underWay = undefined;
+    for (const task of this.#controls.filter(({ restored }) => restored !== undefined)) {
+      this.#controls.splice(this.#controls.indexOf(task), 1);
+      task.reject(new RuntimeProcessDied(exit)); // its turn comes again below
+    }
     for (const residency of this.#residencies.values()) {
       if (isAnyones) residency.breaker.record();
       residency.isLoaded = false;
@@ -346,9 +362,8 @@ export class ProcessSlot {
 
   async #restoreOne(residency: Residency): Promise<boolean> {
     const { resident } = residency;
-    this.#loading = residency;
     try {
-      await this.control(resident.loadRequest, resident.loadTimeoutMs);
+      await this.#ask(resident.loadRequest, resident.loadTimeoutMs, residency);
       residency.isLoaded = true;
       resident.onLoaded();
       return true;
@@ -363,8 +378,6 @@ export class ProcessSlot {
       );
       this.#restoreAfter(reloadAfterMs);
       return false;
-    } finally {
-      if (this.#loading === residency) this.#loading = undefined;
     }
   }
 
@@ -397,7 +410,8 @@ export class ProcessSlot {
       return;
     }
     this.#isRecycling = false;
-    if (this.#isStopped || this.#process !== old) {
+    // Not while sessions are being loaded again in the old one: they would be missing in the new one.
+    if (this.#isStopped || this.#process !== old || this.#restoring !== undefined) {
       replacement.stop();
       return;
     }

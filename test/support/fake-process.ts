@@ -174,7 +174,7 @@ export class FakeProcess {
     this.#arena.close();
     const pending = this.#pending;
     this.#pending = [];
-    for (const [index, { run, control }] of pending.entries()) {
+    for (const [index, { run, control }] of [...pending.entries()].reverse()) {
       run?.outcome.died(exit, index === 0);
       control?.reject(new RuntimeProcessDied(exit));
     }

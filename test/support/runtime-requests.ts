@@ -16,14 +16,18 @@ import type { Tensor } from "../../src/tensor.ts";
 const neverAborted = new AbortController().signal;
 
 export function contextOf(partial: Partial<RequestContext> = {}): RequestContext {
+  const { signal = neverAborted } = partial;
   return {
     arrivalTimeMs: 1_000,
     deadlineMs: Number.POSITIVE_INFINITY,
-    signal: neverAborted,
     tenant: "default",
     traceParent: undefined,
     traceState: undefined,
     ...partial,
+    signal,
+    get isCancelled() {
+      return signal.aborted;
+    },
   };
 }
 
@@ -35,7 +39,7 @@ export function floats(name: string, values: readonly number[], columns = 1): Te
 
 /** The values of an FP32 tensor. */
 export function valuesOf({ data }: Tensor): number[] {
-  return [...new Float32Array(data.slice().buffer)];
+  return [...new Float32Array(Uint8Array.from(data).buffer)];
 }
 
 export function requestOf(
