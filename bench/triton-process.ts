@@ -9,7 +9,7 @@ import { SkippedError } from "./bench-case.ts";
 import { endProcess } from "./child.ts";
 import type { BenchModel, ModelFolder } from "./models.ts";
 
-const cache = process.env.SLUICE_CI_CACHE ?? join(homedir(), ".cache", "sluice-ci");
+const cache = process.env.TEST_TOOLS ?? join(homedir(), ".cache", "sluice-ci");
 const root = join(cache, "triton");
 const startLimitMs = 120_000;
 

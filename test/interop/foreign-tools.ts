@@ -9,7 +9,7 @@ import { delimiter, join } from "node:path";
  */
 
 /** Where `.ci/install-tools` installs, and where builds of foreign clients are kept. */
-export const toolFolder = process.env.SLUICE_CI_CACHE || join(homedir(), ".cache", "sluice-ci");
+export const toolFolder = process.env.TEST_TOOLS || join(homedir(), ".cache", "sluice-ci");
 
 const installed = {
   python: join("python", "bin", "python"),
@@ -39,12 +39,12 @@ export function toolPath(tool: Tool): string {
 
 /**
  * Options for a test that needs programs: it is skipped, with the reason, where one is missing.
- * @throws Error instead where SLUICE_REQUIRE_ALL=1 says that nothing may be skipped.
+ * @throws Error instead where TEST_REQUIRE_ALL=1 says that nothing may be skipped.
  */
 export function needs(...tools: readonly Tool[]): { readonly skip: string | false } {
   const absent = tools.filter((tool) => findTool(tool) === undefined);
   if (absent.length === 0) return { skip: false };
-  if (process.env.SLUICE_REQUIRE_ALL === "1") throw new Error(missing(absent));
+  if (process.env.TEST_REQUIRE_ALL === "1") throw new Error(missing(absent));
   return { skip: missing(absent) };
 }
 

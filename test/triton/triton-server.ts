@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Client, credentials } from "@grpc/grpc-js";
 import { writeRepository } from "./models.ts";
 
-const root = join(process.env["SLUICE_CI_CACHE"] ?? join(homedir(), ".cache", "sluice-ci"), "triton");
+const root = join(process.env.TEST_TOOLS ?? join(homedir(), ".cache", "sluice-ci"), "triton");
 
 /** Whether `.ci/install-triton` has run on this machine. */
 export const isTritonInstalled = existsSync(join(root, "ready"));
