@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { InferenceError } from "../errors.ts";
+import type { Tensor } from "../tensor.ts";
+import { takeOutDefaults } from "./default-inputs.ts";
 import { inlineExternalData } from "./external-data.ts";
 import { checkModel, type OnnxLimits } from "./onnx-check.ts";
 import { decodeModel, encodeModel, maxMessageBytes } from "./onnx-file.ts";
@@ -11,12 +13,14 @@ import { type ClassNames, takeOffZipMaps } from "./zip-map.ts";
 
 /** A model file, read once, checked, and ready for ONNX Runtime. */
 export interface PreparedModel {
-  /** What ONNX Runtime gets: the file's own bytes, or a rewritten model where external data was read in, a ZipMap taken off or a locale replaced. */
+  /** What ONNX Runtime gets: the file's own bytes, or a rewritten model where external data was read in, a ZipMap taken off, a default taken out or a locale replaced. */
   readonly bytes: Uint8Array;
   /** SHA-256 of the file's own bytes, in hexadecimal. */
   readonly sha256: string;
   readonly summary: ModelSummary;
   readonly classNames: ClassNames;
+  /** What to feed for optional inputs that a request leaves out; {@link bytes} has no defaults for them any more. */
+  readonly defaults: readonly Tensor[];
 }
 
 /**
@@ -24,9 +28,10 @@ export interface PreparedModel {
  * what is hashed is what is checked and what is handed out, so that a file replaced meanwhile changes nothing.
  *
  * @param file The model file; the caller has made sure that it lies in the repository. External data is looked for in its folder.
+ * @param listedInputs Inputs that the configuration lists: those with a default in the file become inputs that have to be fed.
  * @throws InferenceError "refused" (no regular file, too large, not ONNX, external data or graph not acceptable) or "not_found".
  */
-export function prepareModel(file: string, limits: OnnxLimits): PreparedModel {
+export function prepareModel(file: string, limits: OnnxLimits, listedInputs: readonly string[] = []): PreparedModel {
   const original = readModelFile(file, limits.maxBytes);
   const sha256 = createHash("sha256").update(original).digest("hex");
   const model = decodeModel(original);
@@ -35,12 +40,15 @@ export function prepareModel(file: string, limits: OnnxLimits): PreparedModel {
   const classNames = takeOffZipMaps(model);
   const isLocaleReplaced = process.platform === "linux" && useNeutralLocale(model) > 0;
   checkModel(model, limits);
-  const isRewritten = external.tensors > 0 || classNames.length > 0 || isLocaleReplaced;
+  const summary = { ...summarizeModel(model), externalFiles };
+  const defaults = takeOutDefaults(model, listedInputs);
+  const isRewritten = external.tensors > 0 || classNames.length > 0 || isLocaleReplaced || defaults.length > 0;
   return {
     bytes: isRewritten ? encodeModel(model) : original,
     sha256,
-    summary: { ...summarizeModel(model), externalFiles },
+    summary,
     classNames,
+    defaults,
   };
 }
 

@@ -14,7 +14,15 @@ import type { RanOutput, RunFrame } from "./frames.ts";
 import type { LoadRequest, LoadResult } from "./load-protocol.ts";
 import type { ProviderInfo } from "./model.ts";
 import { createSession } from "./provider.ts";
-import { type Device, fromTensor, type Port, type Session, toTensor, writeOutputs } from "./session.ts";
+import {
+  type Device,
+  fromTensor,
+  type OrtResults,
+  type Port,
+  type Session,
+  toTensor,
+  writeOutputs,
+} from "./session.ts";
 
 /** Timings and outputs of one batch, as a `ran` frame tells them. */
 export interface RunResult {
@@ -28,16 +36,18 @@ export interface RunResult {
 export class LoadedModel {
   readonly #request: LoadRequest;
   readonly #session: Session;
-  readonly #prepared: Omit<PreparedModel, "bytes">;
+  readonly #prepared: Omit<PreparedModel, "bytes" | "defaults">;
+  readonly #defaults: ReadonlyMap<string, OrtResults[string]>;
   readonly #provider: ProviderInfo;
   #config: ModelConfig;
   #signature: Signature = { inputs: [], outputs: [], maxBatchSize: 0 };
   #batching = "";
 
   private constructor(request: LoadRequest, prepared: PreparedModel, session: Session, provider: ProviderInfo) {
-    const { sha256, summary, classNames } = prepared;
+    const { sha256, summary, classNames, defaults } = prepared;
     this.#request = request;
     this.#prepared = { sha256, summary, classNames };
+    this.#defaults = new Map(defaults.map((tensor) => [tensor.name, fromTensor(tensor)]));
     this.#session = session;
     this.#provider = provider;
     this.#config = request.config;
@@ -50,10 +60,11 @@ export class LoadedModel {
    */
   static async load(request: LoadRequest, available: readonly Device[]): Promise<LoadedModel> {
     if (request.batching !== "final") validateConfig(request.config, request.name);
-    const prepared = prepareModel(request.file, {
-      maxNodes: request.maxModelNodes,
-      maxBytes: request.maxModelBytes,
-    });
+    const prepared = prepareModel(
+      request.file,
+      { maxNodes: request.maxModelNodes, maxBytes: request.maxModelBytes },
+      (request.config.input ?? []).map(({ name }) => name ?? ""),
+    );
     const { session, provider } = await createSession(prepared, request, available);
     const model = new LoadedModel(request, prepared, session, provider);
     try {
@@ -137,6 +148,7 @@ export class LoadedModel {
     const indexes = frame.outputs.length > 0 ? frame.outputs : outputs.map((_, index) => index);
     const fetches = indexes.map((index) => outputs[index]?.name ?? "");
     const readMs = performance.now();
+    this.#addDefaults(feeds);
     const results = await this.#session.run(feeds, fetches);
     const ranMs = performance.now();
     const written = writeOutputs(arenaFd, results, indexes, outputs, frame.outputOffset, frame.outputLimit);
@@ -152,8 +164,14 @@ export class LoadedModel {
     await this.#session.release();
   }
 
+  /** Optional inputs that the request leaves out. */
+  #addDefaults(feeds: Map<string, OrtResults[string]>): void {
+    for (const [name, tensor] of this.#defaults) if (!feeds.has(name)) feeds.set(name, tensor);
+  }
+
   async #runTensors(inputs: readonly Tensor[], outputs: readonly Port[] = this.#signature.outputs): Promise<Tensor[]> {
     const feeds = new Map(inputs.map((input) => [input.name, fromTensor(input)]));
+    this.#addDefaults(feeds);
     const results = await this.#session.run(
       feeds,
       outputs.map((output) => output.name),

@@ -58,27 +58,21 @@ export class ModelVersions {
       if (this.#latest !== undefined) return this.#latest;
       throw this.#noneReady();
     }
-    const known = this.#versions.get(checkedVersion(version));
-    if (known === undefined) {
-      throw new InferenceError(
-        "not_found",
-        `Request for unknown model: '${this.#name}' version ${version} is not found`,
-      );
-    }
+    const known = this.#known(version);
     if (known.serving !== undefined) return known.serving.model;
     throw this.#notReady(version);
   }
 
   isReady(version: string): boolean {
     if (version === "") return this.#latest !== undefined && [...this.#versions.values()].some(isReady);
-    const known = this.#versions.get(checkedVersion(version));
-    if (known === undefined) {
-      throw new InferenceError(
-        "not_found",
-        `Request for unknown model: '${this.#name}' version ${version} is not found`,
-      );
-    }
-    return isReady(known);
+    return isReady(this.#known(version));
+  }
+
+  #known(version: string): Version {
+    const number = checkedVersion(version);
+    const known = this.#versions.get(number);
+    if (known !== undefined) return known;
+    throw new InferenceError("not_found", `Request for unknown model: '${this.#name}' version ${number} is not found`);
   }
 
   readyVersions(): string[] {
@@ -280,6 +274,9 @@ function isReady(version: Version): boolean {
   return version.state === "READY" && version.serving !== undefined && version.serving.unavailable === undefined;
 }
 
+/** Versions are int64 in the protocol. */
+const largestVersion = 2n ** 63n - 1n;
+
 /** A version as clients write it. @throws InferenceError "invalid" with Triton's texts */
 function checkedVersion(version: string): string {
   if (/^-\d+$/.test(version)) {
@@ -288,10 +285,13 @@ function checkedVersion(version: string): string {
       `invalid model version specified '${version}' , version should be an integral value > 0`,
     );
   }
-  if (!/^\d+$/.test(version)) {
+  const isNumber = /^\d+$/.test(version);
+  const isLong = version.length > 19 && /^0*[1-9]\d{19}/.test(version); // converting megabytes of digits takes minutes
+  if (!isNumber || isLong || BigInt(version) > largestVersion) {
+    const details = isNumber ? `above ${largestVersion}` : "not a number";
     throw new InferenceError(
       "invalid",
-      `failed to get model version from specified version string '${version}' (details: not a number), version should be an integral value > 0`,
+      `failed to get model version from specified version string '${version}' (details: ${details}), version should be an integral value > 0`,
     );
   }
   return String(BigInt(version));
