@@ -99,7 +99,7 @@ export class ModelLoader {
   }
 
   async #tryInOwn(places: Place[], request: LoadRequest, parameters: ModelParameters): Promise<[LoadResult, boolean]> {
-    const place = this.#options.placement.acquireOwn(parameters.intraOpThreads ?? 0);
+    const place = this.#options.placement.acquireOwn(parameters.intraOpThreads ?? 0, parameters.prefetch);
     places.push(place);
     return await this.#try(place.slot, { ...request, intraOpThreads: place.threads }, true);
   }
@@ -131,7 +131,7 @@ export class ModelLoader {
       const place =
         places[i] ??
         (tried.isShared ? placement.acquireShared(used) : undefined) ??
-        placement.acquireOwn(parameters.intraOpThreads ?? 0);
+        placement.acquireOwn(parameters.intraOpThreads ?? 0, parameters.prefetch);
       if (!isFirstOwn) places.push(place);
       used.add(place.slot);
       const request = {

@@ -92,10 +92,10 @@ export class Placement {
     return this.#shared.get(slot) ?? 0;
   }
 
-  /** A process of its own. @param wantedThreads 0: as many as are worth it */
-  acquireOwn(wantedThreads: number): Place {
+  /** A process of its own. @param wantedThreads 0: as many as are worth it @param prefetch batches sent ahead */
+  acquireOwn(wantedThreads: number, prefetch: number = this.#options.prefetch): Place {
     const threads = this.#threads.acquire(wantedThreads > 0 ? wantedThreads : maxThreadsOfModel);
-    const slot = this.#createSlot(this.#options.prefetch);
+    const slot = this.#createSlot(prefetch);
     this.#owned.add(slot);
     return {
       slot,

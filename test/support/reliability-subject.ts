@@ -51,13 +51,17 @@ export class ReliabilitySubject {
     this.#strangers = strangers;
   }
 
+  /** @param prepare completes the repository before the server sees it */
   static async start(
     ending: Ending,
     models: ZooRepository,
     options: Partial<ServeConfig> = {},
+    prepare: (repository: string) => void = () => {},
   ): Promise<ReliabilitySubject> {
     const strangers = new Set(childProcesses());
-    const server = await startTestServer(writeRepository(ending, models), { exitTimeoutMs: 3_000, ...options });
+    const repository = writeRepository(ending, models);
+    prepare(repository);
+    const server = await startTestServer(repository, { exitTimeoutMs: 3_000, ...options });
     const subject = new ReliabilitySubject(server, strangers);
     ending.after(async () => {
       for (const client of subject.#clients) client.close();
