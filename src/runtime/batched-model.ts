@@ -64,6 +64,7 @@ export class BatchedModel implements Model {
   readonly #options: BatchedModelOptions;
   readonly #validator: Validator;
   readonly #policy: BatchPolicy;
+  readonly #drainPolicy: BatchPolicy;
   readonly #queuePolicy: QueuePolicy;
   readonly #queue: RequestQueue;
   readonly #slotLimit: SlotLimit;
@@ -76,17 +77,22 @@ export class BatchedModel implements Model {
   #cancelTimer: (() => void) | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
   #refusal: InferenceError | undefined;
-  #onDrained: (() => void) | undefined;
+  /** Who waits for the end of all requests; undefined: new ones are welcome. */
+  #onDrained: (() => void)[] | undefined;
 
   constructor(description: ModelDescription, options: BatchedModelOptions) {
     const { name, config, signature } = description;
     this.description = description;
     this.#options = options;
     this.#policy = batchPolicy(config);
+    this.#drainPolicy = { ...this.#policy, maxDelayMs: 0 };
     this.#queuePolicy = queuePolicy(config);
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
     this.#validator = new Validator(name, signature, options.isSplitAllowed);
-    this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#fail(entry, dropError(reason)));
+    this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => {
+      if (reason === "deadline") this.#doubtRunEstimate(entry.deadlineMs);
+      this.#fail(entry, dropError(reason));
+    });
     if (config.dynamic_batching?.preserve_ordering === true) this.#sequencer = new ReplySequencer();
   }
 
@@ -135,7 +141,8 @@ export class BatchedModel implements Model {
   /** The next batch for a runner that is free now; undefined: nothing to run yet. */
   take(): Batch | undefined {
     const now = this.#options.clock.now();
-    const decision = decideBatch(this.#queue, this.#policy, now, this.#options.slotBytes, this.#shortestRunMs);
+    const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
+    const decision = decideBatch(this.#queue, policy, now, this.#options.slotBytes, this.#shortestRunMs);
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
     if (decision.kind !== "batch") {
       this.#checkDrained();
@@ -216,7 +223,8 @@ export class BatchedModel implements Model {
   drain(error: InferenceError): Promise<void> {
     this.#refusal = error;
     return new Promise((resolve) => {
-      this.#onDrained = resolve;
+      this.#onDrained = [...(this.#onDrained ?? []), resolve];
+      this.#wake(); // what waits for others to join it waits no longer
       this.#checkDrained();
     });
   }
@@ -226,11 +234,16 @@ export class BatchedModel implements Model {
     const valid = this.#validator.validate(request);
     const deadlineMs = itemDeadline(request, context);
     if (deadlineMs <= now + this.#shortestRunMs) {
-      if (deadlineMs > now) this.#shortestRunMs *= refusedRunDecay;
+      this.#doubtRunEstimate(deadlineMs);
       throw dropError("deadline");
     }
     this.#checkRoom(request, valid, now);
     return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, valid, deadlineMs);
+  }
+
+  /** A request is dropped although its deadline has not passed. */
+  #doubtRunEstimate(deadlineMs: number): void {
+    if (deadlineMs > this.#options.clock.now()) this.#shortestRunMs *= refusedRunDecay;
   }
 
   #checkRoom(request: InferenceRequest, valid: ValidRequest, now: number): void {
@@ -328,8 +341,7 @@ export class BatchedModel implements Model {
   #checkDrained(): void {
     if (this.#onDrained === undefined || this.pending > 0) return;
     this.#cancelTimer?.();
-    this.#onDrained();
-    this.#onDrained = undefined;
+    for (const resolve of this.#onDrained.splice(0)) resolve();
   }
 }
 

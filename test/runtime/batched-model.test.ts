@@ -1,0 +1,464 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { InferenceError } from "../../src/errors.ts";
+import type { InferenceRequest, RequestContext } from "../../src/inference.ts";
+import type { ModelConfig } from "../../src/model/model-config.ts";
+import { BatchedModel, type BatchedModelOptions } from "../../src/runtime/batched-model.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { FakeRunner } from "../support/fake-runner.ts";
+import { SlotSubject } from "../support/process-slot-subject.ts";
+import { RecordingObserver } from "../support/recording-observer.ts";
+import {
+  contextOf,
+  echoDescription,
+  floats,
+  RecordingReply,
+  requestOf,
+  valuesOf,
+} from "../support/runtime-requests.ts";
+
+class Subject {
+  readonly clock = new FakeClock();
+  readonly observer = new RecordingObserver();
+  readonly model: BatchedModel;
+  readonly runner: FakeRunner;
+
+  constructor(config: ModelConfig = {}, options: Partial<BatchedModelOptions> = {}) {
+    this.model = new BatchedModel(echoDescription(config), {
+      clock: this.clock,
+      observers: this.observer,
+      maxQueueRequests: 100,
+      maxQueueBytes: 1_000,
+      slotBytes: 400,
+      isSplitAllowed: true,
+      ...options,
+    });
+    this.runner = new FakeRunner(this.model, this.clock);
+  }
+
+  ask(
+    values: readonly number[] = [0],
+    context: Partial<RequestContext> = {},
+    partial: Parameters<typeof requestOf>[1] = {},
+    request: InferenceRequest = requestOf([floats("x", values)], partial),
+  ): RecordingReply {
+    const reply = new RecordingReply();
+    this.model.infer(request, contextOf({ arrivalTimeMs: this.clock.now(), ...context }), reply);
+    return reply;
+  }
+
+  /** Runs everything that waits. */
+  finish(): void {
+    while (this.runner.take() !== undefined) this.runner.succeed();
+  }
+}
+
+const failure = new InferenceError("runtime", "by the test");
+
+describe("a request", () => {
+  it("is answered with its own rows, id and the version", () => {
+    const subject = new Subject();
+    const replies = [subject.ask([1, 2], {}, { id: "a" }), subject.ask([3], {}, { id: "b" })];
+    assert.equal(subject.runner.take()?.rows, 3);
+    subject.runner.succeed();
+    const [first, second] = replies.map(({ response }) => response!);
+    assert.deepEqual(valuesOf(first!.outputs[0]!), [1, 2]);
+    assert.deepEqual(valuesOf(second!.outputs[0]!), [3]);
+    assert.deepEqual([first?.id, second?.id, first?.modelName, first?.modelVersion], ["a", "b", "m", "1"]);
+  });
+
+  it("that does not fit is refused at once, and observers hear of its end", () => {
+    const subject = new Subject();
+    const reply = subject.ask([0], {}, {}, requestOf([]));
+    assert.equal(reply.outcome, "invalid");
+    assert.equal(subject.observer.admitted.length, 0);
+    assert.equal(subject.observer.ended[0]?.error?.reason, "invalid");
+    assert.equal(subject.runner.offers, 0);
+  });
+
+  it("tells observers its times", () => {
+    const subject = new Subject();
+    subject.clock.advance(10);
+    subject.ask();
+    subject.clock.advance(5);
+    subject.runner.take();
+    subject.runner.succeed(7);
+    const [record] = subject.observer.ended;
+    assert.ok(record !== undefined && record === subject.observer.admitted[0]);
+    assert.deepEqual(
+      [record.queuedMs, record.takenMs, record.computeInferMs, record.endedMs],
+      [1_010, 1_015, 7, 1_022],
+    );
+    assert.deepEqual(subject.observer.batches[0]?.requests, [record]);
+  });
+
+  it("of more rows than a batch is split, answered once, and told once", () => {
+    const subject = new Subject({ max_batch_size: 4 });
+    const values = Array.from({ length: 10 }, (_, index) => index);
+    const reply = subject.ask(values);
+    const sizes: number[] = [];
+    while (subject.runner.take() !== undefined) {
+      sizes.push(subject.runner.batch!.rows);
+      subject.runner.succeed();
+    }
+    assert.deepEqual(sizes, [4, 4, 2]);
+    assert.deepEqual(valuesOf(reply.response!.outputs[0]!), values);
+    assert.equal(subject.observer.ended.length, 1);
+    assert.equal(subject.observer.ended[0]?.rows, 10);
+  });
+
+  it("of more rows is refused where splitting is off", () => {
+    const subject = new Subject({ max_batch_size: 4 }, { isSplitAllowed: false });
+    const reply = subject.ask(new Array<number>(5).fill(0));
+    assert.match(reply.error!.message, /inference request batch-size must be <= 4 for 'm'/);
+  });
+
+  it("split in parts of which one fails: the rest is dropped before it runs", () => {
+    const subject = new Subject({ max_batch_size: 1 });
+    const reply = subject.ask([1, 2, 3]);
+    subject.runner.take();
+    subject.runner.fail(failure);
+    assert.equal(reply.outcome, "runtime");
+    assert.equal(subject.runner.take(), undefined);
+    assert.equal(subject.model.pending, 0);
+  });
+
+  it("beyond the bytes of a slot is split by bytes; a row beyond them is too large", () => {
+    const subject = new Subject({ max_batch_size: 64 }, { slotBytes: 40, maxQueueBytes: 1e6 });
+    const reply = subject.ask(new Array<number>(25).fill(1));
+    for (let batch = subject.runner.take(); batch !== undefined; batch = subject.runner.take()) {
+      assert.ok(batch.entries.reduce((sum, entry) => sum + entry.byteLength, 0) <= 40);
+      subject.runner.succeed();
+    }
+    assert.equal(reply.outcome, "ok");
+    const small = new Subject({}, { slotBytes: 3 });
+    assert.equal(small.ask().outcome, "too_large");
+  });
+});
+
+describe("limits of the queue", () => {
+  it("requests: the one too many is told when to come back", () => {
+    const subject = new Subject({}, { maxQueueRequests: 2 });
+    const replies = [subject.ask(), subject.ask(), subject.ask()];
+    assert.deepEqual(
+      replies.map(({ outcome }) => outcome),
+      ["waiting", "waiting", "queue_full"],
+    );
+    assert.ok((replies[2]?.error?.retryAfterMs ?? 0) >= 1);
+    subject.finish();
+    assert.equal(subject.ask().outcome, "waiting");
+  });
+
+  it("bytes: but a single request is always let in", () => {
+    const subject = new Subject({}, { maxQueueBytes: 6 });
+    assert.equal(subject.ask([1, 2]).outcome, "waiting");
+    assert.equal(subject.ask([1]).outcome, "queue_full");
+  });
+
+  it("of a level: counted in requests, whatever the other levels hold", () => {
+    const levels = {
+      priority_levels: 2,
+      default_priority_level: 2,
+      priority_queue_policy: { "2": { max_queue_size: 1 } },
+    };
+    const subject = new Subject({ dynamic_batching: levels });
+    const high = { parameters: new Map([["priority", 1]]) };
+    const replies = [subject.ask([0], {}, high), subject.ask(), subject.ask(), subject.ask([0], {}, high)];
+    assert.deepEqual(
+      replies.map(({ outcome }) => outcome),
+      ["waiting", "waiting", "queue_full", "waiting"],
+    );
+  });
+
+  it("are not filled by those who have gone away", () => {
+    const subject = new Subject({}, { maxQueueRequests: 1 });
+    const gone = new AbortController();
+    const first = subject.ask([0], { signal: gone.signal });
+    gone.abort();
+    subject.clock.advance(100);
+    assert.equal(subject.ask().outcome, "waiting");
+    assert.equal(first.outcome, "cancelled");
+  });
+});
+
+describe("deadlines", () => {
+  it("a request that is late already does not enter", () => {
+    const subject = new Subject();
+    assert.equal(subject.ask([0], { deadlineMs: 1_000 }).outcome, "deadline");
+    assert.equal(subject.observer.admitted.length, 0);
+  });
+
+  it("fail a request that nobody takes in time, at its deadline", () => {
+    const subject = new Subject();
+    const reply = subject.ask([0], { deadlineMs: 1_050 });
+    subject.clock.advance(49);
+    assert.equal(reply.outcome, "waiting");
+    subject.clock.advance(2);
+    assert.equal(reply.outcome, "deadline");
+    assert.equal(subject.model.pending, 0);
+  });
+
+  it("an item's own time counts from its arrival, and the earlier one wins", () => {
+    for (const [own, call, endsMs] of [
+      [30, Number.POSITIVE_INFINITY, 1_030],
+      [30, 1_020, 1_020],
+      [30n, 1_090, 1_030],
+    ] as const) {
+      const subject = new Subject();
+      const reply = subject.ask([0], { deadlineMs: call }, { parameters: new Map([["sluice_timeout_ms", own]]) });
+      subject.clock.advance(endsMs - 1_000 - 1);
+      assert.equal(reply.outcome, "waiting", `${own} ${call}`);
+      subject.clock.advance(3);
+      assert.equal(reply.outcome, "deadline", `${own} ${call}`);
+    }
+  });
+
+  it("that cannot be met are told before the run, and one slow run is not held against later ones for ever", () => {
+    const subject = new Subject();
+    subject.ask();
+    subject.runner.take();
+    subject.runner.succeed(1_000);
+    const outcomes: string[] = [];
+    for (let i = 0; i < 10; i++) outcomes.push(subject.ask([0], { deadlineMs: subject.clock.now() + 100 }).outcome);
+    assert.equal(outcomes[0], "deadline");
+    assert.equal(outcomes.at(-1), "waiting");
+  });
+
+  it("in the queue, they do not shut the model either", () => {
+    const subject = new Subject();
+    subject.ask();
+    subject.runner.take();
+    subject.runner.succeed(50);
+    for (let i = 0; i < 12; i++) {
+      const reply = subject.ask([0], { deadlineMs: subject.clock.now() + 60 });
+      subject.clock.advance(20); // the runner was busy elsewhere
+      if (subject.runner.take() !== undefined) {
+        subject.runner.succeed(1);
+        assert.equal(reply.outcome, "ok");
+        return;
+      }
+    }
+    assert.fail("no request was ever run again");
+  });
+
+  it("queue timeouts fail with Triton's text at their time", () => {
+    const subject = new Subject({
+      dynamic_batching: { default_queue_policy: { default_timeout_microseconds: 20_000 } },
+    });
+    const reply = subject.ask();
+    subject.clock.advance(20);
+    assert.equal(reply.outcome, "waiting");
+    subject.clock.advance(2);
+    assert.equal(reply.error?.message, "Request timeout expired");
+    assert.equal(reply.error?.reason, "queue_timeout");
+  });
+
+  it("leave no timer behind that would go on for ever", () => {
+    const subject = new Subject();
+    subject.ask([0], { deadlineMs: 1_050 });
+    subject.finish();
+    subject.clock.advance(1_000);
+    assert.equal(subject.clock.timers, 0);
+  });
+});
+
+describe("a delay", () => {
+  const config = { max_batch_size: 4, dynamic_batching: { max_queue_delay_microseconds: 10_000 } };
+
+  it("is waited for with one timer, then the runner is asked again", () => {
+    const subject = new Subject(config);
+    subject.ask();
+    const { offers } = subject.runner;
+    assert.equal(subject.runner.take(), undefined);
+    subject.clock.advance(9);
+    assert.equal(subject.runner.offers, offers);
+    subject.clock.advance(1);
+    assert.equal(subject.runner.offers, offers + 1);
+    assert.equal(subject.runner.take()?.reason, "timeout");
+  });
+
+  it("does not hold up a model that is being drained", () => {
+    const subject = new Subject({ dynamic_batching: { max_queue_delay_microseconds: 60_000_000 } });
+    const reply = subject.ask();
+    assert.equal(subject.runner.take(), undefined);
+    void subject.model.drain(new InferenceError("draining", "by the test"));
+    assert.ok(subject.runner.take() !== undefined);
+    subject.runner.succeed();
+    assert.equal(reply.outcome, "ok");
+  });
+});
+
+describe("failures", () => {
+  it("of a batch run its members alone, in front of all others, once", () => {
+    const subject = new Subject();
+    const replies = [subject.ask([1]), subject.ask([2])];
+    subject.runner.take();
+    subject.ask([3]);
+    subject.runner.retryAlone(failure);
+    const sizes: number[][] = [];
+    for (let batch = subject.runner.take(); batch !== undefined; batch = subject.runner.take()) {
+      sizes.push(batch.entries.flatMap((entry) => valuesOf(entry.inputs[0]!)));
+      subject.runner.succeed();
+    }
+    assert.deepEqual(sizes, [[1], [2], [3]]);
+    assert.ok(replies.every(({ outcome }) => outcome === "ok"));
+  });
+
+  it("put back: what did not run waits on in its order", () => {
+    const subject = new Subject();
+    subject.ask([1]);
+    subject.ask([2]);
+    subject.runner.take();
+    subject.ask([3]);
+    subject.runner.putBack();
+    assert.deepEqual(
+      subject.runner.take()?.entries.flatMap((entry) => valuesOf(entry.inputs[0]!)),
+      [1, 2, 3],
+    );
+  });
+});
+
+describe("preserve_ordering", () => {
+  it("holds answers until all earlier ones have left", () => {
+    const subject = new Subject({ max_batch_size: 1, dynamic_batching: { preserve_ordering: true } });
+    const second = new FakeRunner(subject.model, subject.clock);
+    const replies = [subject.ask([1]), subject.ask([2]), subject.ask([3])];
+    subject.runner.take();
+    second.take();
+    second.succeed();
+    assert.equal(replies[1]?.outcome, "waiting");
+    subject.runner.succeed();
+    assert.deepEqual(
+      replies.map(({ outcome }) => outcome),
+      ["ok", "ok", "waiting"],
+    );
+  });
+});
+
+describe("draining", () => {
+  const draining = new InferenceError("draining", "by the test");
+
+  it("answers what was accepted, refuses what comes, and then is done", async () => {
+    const subject = new Subject();
+    const waiting = subject.ask();
+    let isDrained = false;
+    const drained = subject.model.drain(draining).then(() => {
+      isDrained = true;
+    });
+    assert.equal(subject.ask().outcome, "draining");
+    subject.runner.take();
+    await Promise.resolve();
+    assert.equal(isDrained, false);
+    subject.runner.succeed();
+    await drained;
+    assert.equal(waiting.outcome, "ok");
+  });
+
+  it("is done at once when nothing is accepted, and may be asked for twice", async () => {
+    const subject = new Subject();
+    subject.ask();
+    const both = [subject.model.drain(draining), subject.model.drain(draining)];
+    subject.finish();
+    await Promise.all(both);
+    await subject.model.drain(draining);
+  });
+
+  it("is done when what waited has been dropped", async () => {
+    const subject = new Subject();
+    subject.ask([0], { deadlineMs: 1_020 });
+    const drained = subject.model.drain(draining);
+    subject.clock.advance(30);
+    await drained;
+  });
+});
+
+it("an answered caller may ask again at once", () => {
+  const subject = new Subject({ max_batch_size: 2 });
+  const again: RecordingReply[] = [];
+  const first = new RecordingReply(() => again.push(subject.ask([5])));
+  subject.model.infer(requestOf([floats("x", [1])]), contextOf({ deadlineMs: 1_010 }), first);
+  subject.clock.advance(20);
+  assert.equal(first.outcome, "deadline");
+  subject.finish();
+  assert.equal(again[0]?.outcome, "ok");
+});
+
+/** One thing that can happen to models in a process. */
+const anAction = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("ask" as const),
+      model: fc.nat(1),
+      rows: fc.integer({ min: 1, max: 9 }),
+      deadline: fc.option(fc.integer({ min: 1, max: 40 })),
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant("answer" as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("fail" as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("die" as const),
+      how: fc.constantFrom("crash" as const, "timeout" as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("grow" as const) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 500 }) }) },
+);
+
+it("answers every request exactly once, rightly, and counts back to zero, whatever fails", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anAction, { maxLength: 60 }), fc.nat(1), async (actions, prefetch) => {
+      const subject = new SlotSubject({ prefetch, crashLoopLimit: 4, recycleBytes: 100 });
+      const models = [
+        await subject.add(1, { max_batch_size: 4 }),
+        await subject.add(2, {
+          max_batch_size: 2,
+          dynamic_batching: { preserve_ordering: true, max_queue_delay_microseconds: 5_000 },
+        }),
+      ];
+      const asked: { reply: RecordingReply; value: number; rows: number }[] = [];
+      for (const action of actions) {
+        if (action.kind === "ask") {
+          const value = asked.length;
+          const deadlineMs =
+            action.deadline === null ? Number.POSITIVE_INFINITY : subject.clock.now() + action.deadline;
+          asked.push({ reply: models[action.model]!.ask(value, action.rows, deadlineMs), value, rows: action.rows });
+        } else if (action.kind === "answer") {
+          subject.process.answer(3);
+        } else if (action.kind === "fail") {
+          if (subject.process.log.at(-1)?.startsWith("run")) subject.process.fail();
+        } else if (action.kind === "die") {
+          subject.process.die(action.how);
+        } else if (action.kind === "grow") {
+          subject.process.residentBytes = subject.process.residentBytes * 2 + 90;
+        } else {
+          subject.clock.advance(action.ms);
+        }
+        await subject.turn();
+      }
+      for (let minute = 0; minute < 3; minute++) {
+        subject.clock.advance(61_000);
+        await subject.finish();
+      }
+      for (const { reply, value, rows } of asked) {
+        assert.ok(reply.isEnded, "a request without an answer");
+        if (reply.response !== undefined)
+          assert.deepEqual(valuesOf(reply.response.outputs[0]!), new Array(rows).fill(value));
+      }
+      for (const { model, observer, unavailable } of models) {
+        assert.equal(model.pending, 0);
+        assert.equal(unavailable, undefined);
+        const ended = new Set(observer.ended);
+        assert.equal(observer.ended.length, ended.size, "an end told twice");
+        assert.ok(observer.admitted.every((record) => ended.has(record)));
+      }
+      assert.equal(models[0]!.observer.ended.length + models[1]!.observer.ended.length, asked.length);
+      assert.equal(subject.processes.filter((process) => !process.hasExited).length, 1);
+      subject.slot.kill();
+    }),
+    { numRuns: 150 },
+  );
+});
