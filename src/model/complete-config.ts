@@ -162,7 +162,8 @@ function completeInstanceGroups(
   groups: readonly ModelConfigInstanceGroup[] | undefined,
   modelName: string,
 ): ModelConfigInstanceGroup[] {
-  const written = groups === undefined || groups.length === 0 ? [{}] : groups;
+  // Triton names the group that it adds after the model, and numbers those that are written.
+  const written = groups === undefined || groups.length === 0 ? [{ name: modelName }] : groups;
   return written.map((group, i) => ({
     ...group,
     name: group.name || `${modelName}_${i}`,

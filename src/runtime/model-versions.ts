@@ -95,10 +95,11 @@ export class ModelVersions {
     });
   }
 
-  /** Counters of one ready version, or of all (empty). */
+  /** Counters of one ready version, or of all (empty). @throws InferenceError "invalid" for a version that is no number */
   statistics(version: string): ModelStatistics[] {
+    const wanted = version === "" ? "" : checkedVersion(version);
     return [...this.#versions]
-      .filter(([name, known]) => (version === "" || version === name) && known.serving !== undefined)
+      .filter(([name, known]) => (wanted === "" || wanted === name) && known.serving !== undefined)
       .flatMap(([, { statistics }]) => (statistics === undefined ? [] : [statistics]));
   }
 

@@ -73,7 +73,7 @@ export async function* responses(
   }
 }
 
-/** The configuration as ModelConfig tells it: with what was decided and found at load among the parameters. */
+/** The configuration as ModelConfig tells it: KIND_AUTO as what it came to, and what was decided and found at load among the parameters. */
 export function reportedConfig({ config, batching, provider }: ModelDescription): ModelConfig {
   const share = provider.isPartial ? `${provider.actual}, partial: ${provider.detail}` : provider.actual;
   const parameters = {
@@ -81,7 +81,11 @@ export function reportedConfig({ config, batching, provider }: ModelDescription)
     [reportedParameters.batching]: { string_value: batching },
     [reportedParameters.provider]: { string_value: `${share} (asked for: ${provider.requested})` },
   };
-  return { ...config, parameters };
+  const found = provider.actual === "cpu" ? "KIND_CPU" : "KIND_GPU";
+  const instance_group = (config.instance_group ?? []).map((group) =>
+    group.kind === "KIND_AUTO" ? { ...group, kind: found } : group,
+  );
+  return { ...config, instance_group, parameters };
 }
 
 /** The text and status of Triton for a model that is not there. */

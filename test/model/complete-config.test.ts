@@ -42,7 +42,7 @@ test("a model without a configuration is completed whole, its batching yet to be
       { name: "label", data_type: "TYPE_STRING", dims: [1], reshape: { shape: [] } },
       { name: "scores", data_type: "TYPE_FP32", dims: [3] },
     ],
-    instance_group: [{ name: "m_0", count: 1, kind: "KIND_AUTO" }],
+    instance_group: [{ name: "m", count: 1, kind: "KIND_AUTO" }],
     default_model_filename: "model.onnx",
   } satisfies ModelConfig);
 });
