@@ -45,10 +45,9 @@ export async function buildJavaClient(): Promise<string> {
   if (!existsSync(marker)) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    await runWell(toolPath("mvn"), ["--batch-mode", "--quiet", "compile", `-Dsluice.build=${folder}`], {
-      cwd: project,
-      timeoutMs: 600_000,
-    });
+    const args = ["--batch-mode", "--quiet", "compile", `-Dsluice.build=${folder}`];
+    const compile = () => runWell(toolPath("mvn"), args, { cwd: project, timeoutMs: 600_000 });
+    await compile().catch(compile); // the first time it fetches the libraries, and registries fail now and then
     writeFileSync(marker, "");
   }
   return `${join(folder, "classes")}:${join(folder, "lib")}/*`;
