@@ -47,7 +47,9 @@ export interface RequestContext {
   readonly arrivalTimeMs: number;
   /** When an answer is of no use any more, on the same clock; Infinity: never. */
   readonly deadlineMs: number;
-  /** Aborted when the caller goes away. The only cancellation. */
+  /** Whether the caller has gone away: what the signal says, for those who only look now and then. */
+  readonly isCancelled: boolean;
+  /** Aborted when the caller goes away. The only cancellation; made on first use, because most requests end without anybody listening. */
   readonly signal: AbortSignal;
   /** Whose share this is; "default" unless recognised. */
   readonly tenant: string;

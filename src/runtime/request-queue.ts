@@ -189,7 +189,7 @@ export class RequestQueue {
 }
 
 function dropReason(entry: QueueEntry, now: number, unrunnableBeforeMs: number): DropReason | undefined {
-  if (entry.context.signal.aborted || entry.whole.error !== undefined) return "cancelled";
+  if (entry.context.isCancelled || entry.whole.error !== undefined) return "cancelled";
   if (entry.deadlineMs <= unrunnableBeforeMs) return "deadline";
   return !entry.isDelayed && now > entry.timeoutMs ? "queue_timeout" : undefined;
 }

@@ -20,6 +20,10 @@ export class InferenceContext implements RequestContext {
     this.deadlineMs = call.deadlineMs;
   }
 
+  get isCancelled(): boolean {
+    return this.#isCancelled || !this.#call.isOpen;
+  }
+
   /** The call's own signal, shared by all messages of a stream, until this request alone is cancelled. */
   get signal(): AbortSignal {
     return this.#isCancelled ? AbortSignal.abort() : this.#call.signal;
@@ -33,7 +37,7 @@ export class InferenceContext implements RequestContext {
     return this.#call.metadata("tracestate");
   }
 
-  /** Cancels this request and no other of its stream. Seen by whoever reads `signal` from here on, as the batcher does when it takes a batch. */
+  /** Cancels this request and no other of its stream. Seen by whoever reads `isCancelled` or `signal` from here on, as the batcher does when it takes a batch. */
   cancel(): void {
     this.#isCancelled = true;
   }

@@ -35,6 +35,7 @@ export function createRecord({
   const context: RequestContext = {
     arrivalTimeMs: 1000,
     deadlineMs: Number.POSITIVE_INFINITY,
+    isCancelled: false,
     signal: new AbortController().signal,
     tenant: "default",
     traceParent,
