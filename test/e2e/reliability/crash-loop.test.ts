@@ -68,8 +68,8 @@ test("crashes in runs count against the model that ran, not against its neighbou
   const client = subject.client({ deadlineMs: 20_000 });
   const outcomes: string[] = [];
   for (let kill = 0; kill < limit; kill++) {
-    // Two requests of one second, which keep the process in a run of this model.
-    const running = Promise.allSettled([2, 3].map((i) => client.infer(slowQuestion(600_000 + i).request)));
+    // Two requests of half a second, which keep the process in a run of this model.
+    const running = Promise.allSettled([2, 3].map((i) => client.infer(slowQuestion(300_000 + i).request)));
     await subject.isRunning("slow");
     const [victim] = subject.runtimePids();
     assert.ok(victim !== undefined);

@@ -16,7 +16,7 @@ import {
 /** A model is back in under two seconds, times five on a busy machine. */
 const backWithinMs = 10_000;
 const kills = 3;
-const betweenKillsMs = 700;
+const betweenKillsMs = 400;
 
 test("killing a runtime process under load loses no call and confuses no answer", async (t) => {
   const subject = await ReliabilitySubject.start(

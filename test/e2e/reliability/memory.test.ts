@@ -88,8 +88,8 @@ test("a runtime process that has grown is replaced under load without losing a r
     streamLoad(client, 8, stop.signal, (i) => identityQuestion(-i)),
   ];
   const grow = async () => {
-    const inputs = [createTensor("X", "FP32", [4], [1, 1, 1, 1]), createTensor("doublings", "INT64", [1], [25])];
-    await client.infer({ model: "growing", inputs }); // 512 MiB for a moment
+    const inputs = [createTensor("X", "FP32", [4], [1, 1, 1, 1]), createTensor("doublings", "INT64", [1], [24])];
+    await client.infer({ model: "growing", inputs }); // 256 MiB for a moment
   };
   await until(
     async () => {

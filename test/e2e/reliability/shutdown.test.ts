@@ -15,7 +15,7 @@ import {
 } from "../../support/reliability-subject.ts";
 import { arenaFiles, ServedProcess } from "../../support/served-process.ts";
 
-const exitTimeoutMs = 3_000;
+const exitTimeoutMs = 2_000;
 /** What a busy machine may add to a limit. */
 const marginMs = 3_000;
 
@@ -44,7 +44,7 @@ test("SIGTERM under load: what was accepted is answered, new work is refused, ex
   const client = clientOf(t, served);
   const pids = served.runtimePids();
   assert.ok(pids.length > 0);
-  const running = Array.from({ length: 20 }, (_, i) => slowQuestion(200_000 + i));
+  const running = Array.from({ length: 20 }, (_, i) => slowQuestion(100_000 + i));
   const answers = Promise.all(
     running.map(async (question) => assertAnswers(question, await client.infer(question.request))),
   );
