@@ -654,6 +654,17 @@ export function resolveConfig(partial: Partial<ServeConfig> = {}): ServeConfig {
   return Object.fromEntries([...defaults, ...given]) as ServeConfig; // every key of the table is there, every value checked above
 }
 
+/**
+ * What Kubernetes sets in every container of a namespace for a Service named `sluice` or `sluice-...`: nobody chose these, so they are no
+ * errors. A variable that ends in `_PORT` is one only where its value is an address such as `tcp://10.0.0.1:8001`.
+ */
+function isServiceLink(variable: string, text: string): boolean {
+  if (/^SLUICE_(\w+_)?PORT$/.test(variable)) return /^(tcp|udp|sctp):\/\//.test(text);
+  return /^SLUICE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$/.test(
+    variable,
+  );
+}
+
 /** The options that the environment sets, parsed. `SLUICE_` variables that no option knows are errors, as misspelt flags are. */
 export function configFromEnvironment(environment: Readonly<Record<string, string | undefined>>): Partial<ServeConfig> {
   const byVariable = new Map(
@@ -661,7 +672,7 @@ export function configFromEnvironment(environment: Readonly<Record<string, strin
   );
   const config: Record<string, unknown> = {};
   for (const [variable, text] of Object.entries(environment)) {
-    if (text === undefined || !variable.startsWith("SLUICE_")) continue;
+    if (text === undefined || !variable.startsWith("SLUICE_") || isServiceLink(variable, text)) continue;
     const known = byVariable.get(variable);
     if (known === undefined) {
       const near = nearest(variable, [...byVariable.keys()]);

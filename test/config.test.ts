@@ -78,6 +78,23 @@ test("the environment is parsed, and variables that no option knows are refused"
   assert.throws(() => configFromEnvironment({ SLUICE_GRPC_PORT: "" }), /"" for SLUICE_GRPC_PORT/);
 });
 
+test("what Kubernetes sets for a Service of our name is no option and no error", () => {
+  const links = {
+    SLUICE_SERVICE_HOST: "10.0.0.1",
+    SLUICE_SERVICE_PORT: "8001",
+    SLUICE_SERVICE_PORT_GRPC: "8001",
+    SLUICE_PORT: "tcp://10.0.0.1:8001",
+    SLUICE_PORT_8001_TCP: "tcp://10.0.0.1:8001",
+    SLUICE_PORT_8001_TCP_PROTO: "tcp",
+    SLUICE_PORT_8001_TCP_PORT: "8001",
+    SLUICE_PORT_8001_TCP_ADDR: "10.0.0.1",
+    SLUICE_CANARY_SERVICE_HOST: "10.0.0.2",
+    SLUICE_GRPC_PORT: "tcp://10.0.0.2:8001", // a Service named sluice-grpc
+  };
+  assert.deepEqual(configFromEnvironment(links), {});
+  assert.throws(() => configFromEnvironment({ SLUICE_HTP_PORT: "8000" }), /did you mean SLUICE_HTTP_PORT\?/);
+});
+
 test("numbers are read as numbers only", () => {
   for (const text of ["", " ", "1x", "0x", "NaN", "-1"]) {
     assert.throws(() => parseOption(serveOptions.grpcPort, text, "--grpc-port"), { reason: "invalid" }, text);
