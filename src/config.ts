@@ -656,12 +656,12 @@ export function resolveConfig(partial: Partial<ServeConfig> = {}): ServeConfig {
 
 /**
  * What Kubernetes sets in every container of a namespace for a Service named `sluice` or `sluice-...`: nobody chose these, so they are no
- * errors. A variable that ends in `_PORT` is one only where its value is an address such as `tcp://10.0.0.1:8001`.
+ * errors. `SLUICE_PORT` and its like are one only where the value is an address such as `tcp://10.0.0.1:8001`.
  */
 function isServiceLink(variable: string, text: string): boolean {
-  if (/^SLUICE_(\w+_)?PORT$/.test(variable)) return /^(tcp|udp|sctp):\/\//.test(text);
-  return /^SLUICE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$/.test(
-    variable,
+  return (
+    /^SLUICE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$/.test(variable) ||
+    (/^SLUICE_(\w+_)?PORT$/.test(variable) && /^(tcp|udp|sctp):\/\//.test(text))
   );
 }
 
