@@ -55,7 +55,9 @@ export function freshCases(): Case[] {
     control("counters of specific", "ModelStatistics", { name: "specific" }),
     control("counters of specific 3", "ModelStatistics", { name: "specific", version: "3" }),
     control("counters of all", "ModelStatistics"),
-    ...["2", "abc", "-1"].map((version) => control(`counters of rows ${version}`, "ModelStatistics", { name: "rows", version })),
+    ...["2", "abc", "-1"].map((version) =>
+      control(`counters of rows ${version}`, "ModelStatistics", { name: "rows", version }),
+    ),
     control("counters of an unknown model", "ModelStatistics", { name: "nosuch" }),
     ...unimplemented(),
   ];
@@ -87,7 +89,11 @@ function countedRequests(): Case[] {
 function unimplemented(): Case[] {
   return [
     control("unimplemented SystemSharedMemoryStatus", "SystemSharedMemoryStatus"),
-    control("unimplemented SystemSharedMemoryRegister", "SystemSharedMemoryRegister", { name: "r", key: "/r", byte_size: 8 }),
+    control("unimplemented SystemSharedMemoryRegister", "SystemSharedMemoryRegister", {
+      name: "r",
+      key: "/r",
+      byte_size: 8,
+    }),
     control("unimplemented SystemSharedMemoryUnregister", "SystemSharedMemoryUnregister"),
     control("unimplemented CudaSharedMemoryStatus", "CudaSharedMemoryStatus"),
     control("unimplemented CudaSharedMemoryUnregister", "CudaSharedMemoryUnregister"),
@@ -103,7 +109,8 @@ export function repositoryCases(backend: "onnxruntime" | "python"): Case[] {
     control(`load: ${id}`, "RepositoryModelLoad", { model_name, parameters });
   const unload = (id: string, model_name: string, parameters: object = {}) =>
     control(`unload: ${id}`, "RepositoryModelUnload", { model_name, parameters });
-  const tensors = (kind: string) => `"${kind}": [{ "name": "${kind === "input" ? "X" : "Y"}", "data_type": "TYPE_FP32", "dims": [4] }]`;
+  const tensors = (kind: string) =>
+    `"${kind}": [{ "name": "${kind === "input" ? "X" : "Y"}", "data_type": "TYPE_FP32", "dims": [4] }]`;
   const config = (size: number) =>
     `{ "backend": "${backend}", "max_batch_size": ${size}, ${tensors("input")}, ${tensors("output")} }`;
   const two = goodRequest("alone", random);

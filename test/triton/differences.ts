@@ -119,8 +119,12 @@ export const differences: readonly Difference[] = [
     reason: "Triton lists them in the order of a hash table and prints an empty list as `]`.",
     explains: (_name, theirs, ours) => {
       const sorted = ({ message }: Item) =>
-        message.replace("input(s) ]", "input(s) []").replace(/Got input\(s\) \[(.*?)\]/, (_all, list: string) => list.split(",").sort().join());
-      return /but got \d+ inputs for model/.test(ours.message) && sorted(theirs) === sorted(ours) && codeOf(ours) === invalid;
+        message
+          .replace("input(s) ]", "input(s) []")
+          .replace(/Got input\(s\) \[(.*?)\]/, (_all, list: string) => list.split(",").sort().join());
+      return (
+        /but got \d+ inputs for model/.test(ours.message) && sorted(theirs) === sorted(ours) && codeOf(ours) === invalid
+      );
     },
   },
   {
@@ -160,8 +164,12 @@ export const differences: readonly Difference[] = [
   {
     id: "zero-rows",
     what: "A request of no rows is answered with no rows.",
-    reason: "Zero-length dimensions are legal in the protocol; Triton expects the data of one row, and a model of scalar rows ends it.",
-    explains: (name, theirs, ours) => name.includes("shape first zero") && isRefused({ ...theirs, code: theirs.code < 0 ? invalid : theirs.code }) && isAnswered(ours),
+    reason:
+      "Zero-length dimensions are legal in the protocol; Triton expects the data of one row, and a model of scalar rows ends it.",
+    explains: (name, theirs, ours) =>
+      name.includes("shape first zero") &&
+      isRefused({ ...theirs, code: theirs.code < 0 ? invalid : theirs.code }) &&
+      isAnswered(ours),
   },
   {
     id: "split",
@@ -178,7 +186,8 @@ export const differences: readonly Difference[] = [
   {
     id: "string-data",
     what: "A BYTES element whose length reaches beyond the data is refused with the number of the element and both lengths; so are elements with a NUL byte or that are not UTF-8.",
-    reason: "Triton's core does not see it and leaves it to the model; ONNX Runtime's Node.js binding takes strings, which end at a NUL.",
+    reason:
+      "Triton's core does not see it and leaves it to the model; ONNX Runtime's Node.js binding takes strings, which end at a NUL.",
     explains: texts(/string/, /incomplete string data|NUL byte|not valid UTF-8/),
   },
   {
@@ -199,7 +208,8 @@ export const differences: readonly Difference[] = [
   {
     id: "output-order",
     what: "Outputs stand in the order in which the request asks for them.",
-    reason: "Triton's order is the model's, so that a client which reads by position gets another tensor than it asked for.",
+    reason:
+      "Triton's order is the model's, so that a client which reads by position gets another tensor than it asked for.",
     explains: (_name, theirs, ours) =>
       theirs.response?.["outputs"] !== undefined &&
       isAnswered(theirs) &&
@@ -210,19 +220,24 @@ export const differences: readonly Difference[] = [
     id: "shared-memory",
     what: "Tensors in shared memory are answered UNIMPLEMENTED, with the text of a Triton that has client shared memory switched off.",
     reason: "sluice does not map memory of its callers: they may be other tenants.",
-    explains: (_name, theirs, ours) => isRefused(ours, unimplemented) && /^Client shared memory is disabled/.test(ours.message) && /memory|find/.test(theirs.message),
+    explains: (_name, theirs, ours) =>
+      isRefused(ours, unimplemented) &&
+      /^Client shared memory is disabled/.test(ours.message) &&
+      /memory|find/.test(theirs.message),
   },
   {
     id: "model-failure",
     what: "A model that fails answers INTERNAL with a fixed text.",
     reason: "The runtime's own text names operators and files; it stands in the log.",
-    explains: (name, theirs, ours) => name.startsWith("fails:") && /ONNXRuntimeError/.test(theirs.message) && isRefused(ours, internal),
+    explains: (name, theirs, ours) =>
+      name.startsWith("fails:") && /ONNXRuntimeError/.test(theirs.message) && isRefused(ours, internal),
   },
   {
     id: "malformed",
     what: "Bytes that are no ModelInferRequest are INVALID_ARGUMENT, with the position.",
     reason: "gRPC C++ answers INTERNAL `Unable to parse request`, which monitoring takes for a fault of the server.",
-    explains: (_name, theirs, ours) => theirs.code === internal && isRefused(ours) && /^malformed ModelInferRequest/.test(ours.message),
+    explains: (_name, theirs, ours) =>
+      theirs.code === internal && isRefused(ours) && /^malformed ModelInferRequest/.test(ours.message),
   },
   {
     id: "server-metadata",
@@ -237,20 +252,24 @@ export const differences: readonly Difference[] = [
     what: "ModelReady for a model or version that is not there is NOT_FOUND.",
     reason: "Triton 2.51 answers `ready: false`, later versions as sluice does.",
     explains: (_name, theirs, ours) =>
-      isDeepStrictEqual(theirs, { code: 0, message: "", response: {} }) && isRefused(ours, notFound) && /is not found$/.test(ours.message),
+      isDeepStrictEqual(theirs, { code: 0, message: "", response: {} }) &&
+      isRefused(ours, notFound) &&
+      /is not found$/.test(ours.message),
   },
   {
     id: "config-additions",
     what: "ModelConfig has the parameters `sluice_batching` and `sluice_provider`, and no default `optimization` of pinned memory.",
     reason: "They tell why the model batches or not and where it runs; there is no pinned memory to enable.",
-    explains: (name, theirs, ours) => /config/i.test(name) &&
+    explains: (name, theirs, ours) =>
+      /config/i.test(name) &&
       comparableConfig(theirs) !== undefined &&
       isDeepStrictEqual(comparableConfig(theirs), comparableConfig(ours)),
   },
   {
     id: "config-scalar",
     what: "A scalar of a model without batch dimension shows as `dims: [ 1 ] reshape { }`, and such a configuration loads.",
-    reason: "So the configuration tells what the model takes. Triton shows `dims: [ 1 ]` and refuses the empty reshape.",
+    reason:
+      "So the configuration tells what the model takes. Triton shows `dims: [ 1 ]` and refuses the empty reshape.",
     explains: (name, theirs, ours) =>
       name === "config of scalar" &&
       isDeepStrictEqual(comparableConfig(theirs), withoutReshape(comparableConfig(ours))),
@@ -258,9 +277,11 @@ export const differences: readonly Difference[] = [
   {
     id: "failures-counted",
     what: "A request whose run failed counts under `fail`, and neither as success nor as execution.",
-    reason: "Triton's documentation says the same; its Python backend, which is compared here, reports such runs as successes.",
+    reason:
+      "Triton's documentation says the same; its Python backend, which is compared here, reports such runs as successes.",
     explains: (name, theirs, ours) =>
-      /^counters of (fails|all)$/.test(name) && isDeepStrictEqual(withoutModel(theirs, "fails"), withoutModel(ours, "fails")),
+      /^counters of (fails|all)$/.test(name) &&
+      isDeepStrictEqual(withoutModel(theirs, "fails"), withoutModel(ours, "fails")),
   },
   {
     id: "unimplemented",
@@ -279,31 +300,37 @@ export const differences: readonly Difference[] = [
     id: "kserve-load",
     what: "A load or unload request with `repository_name` alone takes it for the model's name.",
     reason: "That is how the request of KServe's Python server reads in Triton's numbering.",
-    explains: (name, theirs, ours) => name === "load: KServe's dialect" && theirs.code === unimplemented && isAnswered(ours),
+    explains: (name, theirs, ours) =>
+      name === "load: KServe's dialect" && theirs.code === unimplemented && isAnswered(ours),
   },
   {
     id: "refused-model",
     what: "A model or configuration that cannot be served is FAILED_PRECONDITION, with what is wrong.",
     reason: "Triton answers INTERNAL `failed to load`, and the reason stands in its log.",
-    explains: (name, theirs, ours) => name.startsWith("load: ") && theirs.code === internal && isRefused(ours, failedPrecondition),
+    explains: (name, theirs, ours) =>
+      name.startsWith("load: ") && theirs.code === internal && isRefused(ours, failedPrecondition),
   },
   {
     id: "file-overrides",
     what: "Model files inside a load request are UNIMPLEMENTED unless the server runs with `--allow-file-overrides`.",
     reason: "A caller's file is code that the server will run.",
-    explains: (name, _theirs, ours) => name.startsWith("load: file") && isRefused(ours, unimplemented) && /--allow-file-overrides/.test(ours.message),
+    explains: (name, _theirs, ours) =>
+      name.startsWith("load: file") && isRefused(ours, unimplemented) && /--allow-file-overrides/.test(ours.message),
   },
   {
     id: "server-ready",
     what: "The server stays ready while a model is unloaded or fails later on, unless it runs with `--strict-readiness`.",
     reason: "Otherwise one model takes every other one of its server out of the load balancer.",
     explains: (name, theirs, ours) =>
-      name === "server ready after unload" && isDeepStrictEqual(theirs.response, {}) && ours.response?.["ready"] === true,
+      name === "server ready after unload" &&
+      isDeepStrictEqual(theirs.response, {}) &&
+      ours.response?.["ready"] === true,
   },
   {
     id: "unload",
     what: "Unload answers when the accepted requests are answered; from then on the versions are unknown, and the index lists the model once, without version, as UNAVAILABLE `unloaded`.",
-    reason: "Triton answers at once, goes through UNLOADING, and calls a version that was unloaded `not at ready state`.",
+    reason:
+      "Triton answers at once, goes through UNLOADING, and calls a version that was unloaded `not at ready state`.",
     explains: (name, theirs, ours) =>
       / after unload/.test(name) &&
       (/not at ready state/.test(theirs.message)
@@ -315,7 +342,9 @@ export const differences: readonly Difference[] = [
     what: "Of a request with several faults another one may be named: each tensor is checked in itself (data against its own shape and datatype) before it is held against the model.",
     reason: "Nothing that contradicts itself passes beyond the decoder. Triton looks at the model first.",
     explains: (name, theirs, ours) =>
-      name.includes(" + ") ? theirs.message !== "" && ours.message !== "" : texts(tensorFault, tensorFault)(name, theirs, ours),
+      name.includes(" + ")
+        ? theirs.message !== "" && ours.message !== ""
+        : texts(tensorFault, tensorFault)(name, theirs, ours),
   },
 ];
 

@@ -13,8 +13,7 @@ export interface Case {
 }
 
 /** What ends the process of Triton 2.51: classes of a BYTES output, and no rows for a model whose rows are scalars. */
-const endsTriton = (id: string) =>
-  /^text: .*\bclass (1|3|100)\b/.test(id) || id === "scalar_rows: shape first zero";
+const endsTriton = (id: string) => /^text: .*\bclass (1|3|100)\b/.test(id) || id === "scalar_rows: shape first zero";
 
 const seed = 20260731;
 /** Messages of one stream. */
@@ -41,7 +40,13 @@ const models: Readonly<Record<string, readonly FacedModel[]>> = {
 /** The first input of `types` takes the place of each of its inputs in turn. */
 function typedForms(): [string, Draft][] {
   const fields = ["bool", "int", "int64", "uint", "uint64", "fp32", "fp64"];
-  const items: Record<string, unknown> = { bool: true, int64: "-2", uint64: "18446744073709551615", fp32: 0.5, fp64: 0.25 };
+  const items: Record<string, unknown> = {
+    bool: true,
+    int64: "-2",
+    uint64: "18446744073709551615",
+    fp32: 0.5,
+    fp64: 0.25,
+  };
   return faces.types.inputs.flatMap(([name], position) =>
     fields.map((field): [string, Draft] => {
       const draft = goodRequest("types", new SeededRandom(seed + position));
@@ -51,7 +56,9 @@ function typedForms(): [string, Draft][] {
           : { ...input, contents: undefined as never },
       );
       // Typed and raw contents do not mix, so the other inputs become typed as well, FP16 empty.
-      draft.inputs = draft.inputs.map((input) => (input.name === name ? input : { ...input, ...typedZeros(input.datatype) }));
+      draft.inputs = draft.inputs.map((input) =>
+        input.name === name ? input : { ...input, ...typedZeros(input.datatype) },
+      );
       draft.raw_input_contents = [];
       return [`${field}_contents for ${name}`, draft];
     }),
@@ -93,7 +100,15 @@ export function drafts(): [id: string, draft: Draft][] {
   for (let i = 0; i < 120; i++) {
     const model = random.pick(["rows", "pair", "text", "any", "ranked", "split"] as const);
     const chosen = [random.pick(names), random.pick(names)];
-    all.push([`${model}: ${chosen.join(" + ")}`, mutated(model, chosen.map((name) => mutations[name]!), random, "p")]);
+    all.push([
+      `${model}: ${chosen.join(" + ")}`,
+      mutated(
+        model,
+        chosen.map((name) => mutations[name]!),
+        random,
+        "p",
+      ),
+    ]);
   }
   for (const [name, index] of [
     ["fails: in range", 3],
@@ -127,7 +142,12 @@ export function inferenceCases(): Case[] {
     ...undecodable(),
   ];
   const unary = messages.map(([id, request]) => ({ id, call: { method: "ModelInfer", requests: [request] } }));
-  const inStreams = messages.filter(([, request]) => !undecodable().slice(1, 4).some(([, bad]) => bad.equals(request)));
+  const inStreams = messages.filter(
+    ([, request]) =>
+      !undecodable()
+        .slice(1, 4)
+        .some(([, bad]) => bad.equals(request)),
+  );
   const streams: Case[] = [];
   for (let start = 0; start < inStreams.length; start += streamLength) {
     const part = inStreams.slice(start, start + streamLength);

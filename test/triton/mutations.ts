@@ -69,7 +69,13 @@ function changeRaw(change: (bytes: Buffer) => Buffer): Mutation {
 const maxElements = 100;
 
 function elementsOf({ shape: dims }: DraftInput): number {
-  return Math.max(0, Math.min(maxElements, dims.reduce<number>((product, length) => product * Number(length), 1)));
+  return Math.max(
+    0,
+    Math.min(
+      maxElements,
+      dims.reduce<number>((product, length) => product * Number(length), 1),
+    ),
+  );
 }
 
 /** As many equal items as the first input has elements by its shape. */
@@ -256,11 +262,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   }),
   "memory whole, no raw": (draft) => {
     raw(draft).shift();
-    inputParameters({ shared_memory_region: { string_param: "r" }, shared_memory_byte_size: { int64_param: 16 } })(draft);
+    inputParameters({ shared_memory_region: { string_param: "r" }, shared_memory_byte_size: { int64_param: 16 } })(
+      draft,
+    );
   },
   "memory beside contents": (draft) => {
     contents({ fp32_contents: [1, 2, 3, 4] })(draft);
-    inputParameters({ shared_memory_region: { string_param: "r" }, shared_memory_byte_size: { int64_param: 16 } })(draft);
+    inputParameters({ shared_memory_region: { string_param: "r" }, shared_memory_byte_size: { int64_param: 16 } })(
+      draft,
+    );
   },
   "memory without size": inputParameters({ shared_memory_region: { string_param: "r" } }),
   "memory offset alone": inputParameters({ shared_memory_offset: { int64_param: 4 } }),
@@ -287,7 +297,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   "sequence_id number": parameter("sequence_id", { int64_param: 7 }),
   "sequence_id text": parameter("sequence_id", { string_param: "s" }),
   "sequence_id bool": parameter("sequence_id", { bool_param: true }),
-  "sequence_start": parameter("sequence_start", { bool_param: true }),
+  sequence_start: parameter("sequence_start", { bool_param: true }),
   "sequence_start number": parameter("sequence_start", { int64_param: 1 }),
   "sequence_end text": parameter("sequence_end", { string_param: "true" }),
   "priority 1": parameter("priority", { int64_param: 1 }),
@@ -302,9 +312,9 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   "timeout text": parameter("timeout", { string_param: "5" }),
   "headers number": parameter("headers", { int64_param: 1 }),
   "headers text": parameter("headers", { string_param: "h" }),
-  "binary_data_output": parameter("binary_data_output", { bool_param: true }),
+  binary_data_output: parameter("binary_data_output", { bool_param: true }),
   "triton_ unknown": parameter("triton_mine", { int64_param: 1 }),
-  "triton_final_response": parameter("triton_final_response", { bool_param: true }),
-  "triton_enable_empty_final_response": parameter("triton_enable_empty_final_response", { bool_param: true }),
+  triton_final_response: parameter("triton_final_response", { bool_param: true }),
+  triton_enable_empty_final_response: parameter("triton_enable_empty_final_response", { bool_param: true }),
   "triton_enable_empty_final_response number": parameter("triton_enable_empty_final_response", { int64_param: 1 }),
 };

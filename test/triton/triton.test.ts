@@ -57,7 +57,10 @@ describe("Triton's answers", () => {
       await triton.stop();
     }
     if (isRecording) writeRecording(live);
-    assertExplained(compare(readRecording(), live, unsteadyAnswers), "the recording is stale, SLUICE_RECORD=1 renews it");
+    assertExplained(
+      compare(readRecording(), live, unsteadyAnswers),
+      "the recording is stale, SLUICE_RECORD=1 renews it",
+    );
     assertExplained(compare(live, sluice), "undocumented differences from the running Triton");
   });
 
@@ -69,7 +72,8 @@ describe("Triton's answers", () => {
   });
 
   test("an undocumented difference is found", () => {
-    const [id, answer] = [...sluice].find(([name]) => name === "rows: good 0" || name === "counted rows 1") ?? assert.fail();
+    const [id, answer] =
+      [...sluice].find(([name]) => name === "rows: good 0" || name === "counted rows 1") ?? assert.fail();
     const [response = {}] = answer.responses;
     const changed = { ...response, raw_output_contents: [...response["raw_output_contents"]].reverse() };
     const wrong = new Map([...sluice, [id, { ...answer, responses: [changed] }]]);
