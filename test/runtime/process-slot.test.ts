@@ -136,6 +136,35 @@ describe("fairness", () => {
   });
 });
 
+describe("a failed run", () => {
+  it("is repeated for each member alone, so that only the culprit fails", async () => {
+    const subject = new SlotSubject();
+    const model = await subject.add(1);
+    for (let i = 0; i < 3; i++) model.ask(i);
+    subject.clock.turn();
+    subject.process.fail();
+    await subject.turn();
+    await subject.answer();
+    subject.process.fail();
+    await subject.finish();
+    assert.deepEqual(model.outcomes, ["ok", "runtime", "ok"]);
+    assert.deepEqual(
+      model.observer.batches.map(({ rows, reason }) => `${rows} ${reason}`),
+      ["3 idle", "1 retry", "1 retry", "1 retry"],
+    );
+  });
+
+  it("of outputs beyond the arena tells which option to change", async () => {
+    const subject = new SlotSubject();
+    const model = await subject.add(1);
+    const reply = model.ask();
+    subject.clock.turn();
+    subject.process.fail("too_large");
+    assert.equal(reply.error?.reason, "too_large");
+    assert.match(reply.error?.message ?? "", /--arena-max-bytes/);
+  });
+});
+
 describe("after a death", () => {
   it("runs again what was under way, each alone, before all else, and loses nothing", async () => {
     const subject = new SlotSubject();
@@ -231,6 +260,22 @@ describe("after a death", () => {
         log.filter((line) => line.startsWith("load")).length,
         `${log}`,
       );
+  });
+
+  it("loads each session once, also those whose turn had not come when the process died again", async () => {
+    const subject = new SlotSubject();
+    const culprit = await subject.add(1);
+    await subject.add(2);
+    subject.process.die("crash");
+    culprit.ask();
+    await subject.answer();
+    assert.deepEqual(subject.process.log, ["load 1", "run 1"], "the load of 2 waits behind a run");
+    subject.process.die("crash");
+    await subject.finish();
+    assert.deepEqual(subject.process.log, ["load 2"], "1 waits for a moment after two crashes");
+    subject.clock.advance(1_000);
+    await subject.finish();
+    assert.deepEqual(subject.process.log, ["load 2", "load 1", "run 1"]);
   });
 
   it("a crash under a new model's load counts against no resident", async () => {
@@ -504,10 +549,12 @@ describe("recycling", () => {
     const subject = new SlotSubject({ recycleBytes: 500 });
     const [model, other] = [await subject.add(1), await subject.add(2)];
     await grow(subject, model);
-    const left = subject.slot.remove(other.instance);
+    await subject.answer(); // it is loaded in the new one, the other not yet
+    const left = subject.slot.remove(model.instance);
     await subject.finish();
     await left;
-    assert.deepEqual([...subject.process.sessions], [1]);
+    assert.equal(subject.processes.length, 2);
+    assert.deepEqual([...subject.process.sessions], [other.sessionId]);
   });
 });
 
