@@ -12,7 +12,7 @@ const failedPrecondition = 9;
 const ourParameters = ["sluice_status_code", "sluice_retry_after_ms"];
 
 function withoutOurs(response: Plain | undefined): Plain | undefined {
-  if (response?.["parameters"] === undefined) return response;
+  if (response?.parameters === undefined) return response;
   const { parameters, ...rest } = response;
   const kept = Object.entries(parameters).filter(([key]) => !ourParameters.includes(key));
   return kept.length === 0 ? rest : { ...rest, parameters: Object.fromEntries(kept) };
@@ -21,7 +21,7 @@ function withoutOurs(response: Plain | undefined): Plain | undefined {
 /** The status of an item, in a stream by our parameter. */
 function codeOf({ code, message, response }: Item): number {
   if (code >= 0) return code;
-  return message === "" ? 0 : Number(response?.["parameters"]?.sluice_status_code?.int64_param ?? invalid);
+  return message === "" ? 0 : Number(response?.parameters?.sluice_status_code?.int64_param ?? invalid);
 }
 
 const isRefused = (item: Item, code = invalid) => item.message !== "" && codeOf(item) === code;
@@ -53,30 +53,30 @@ function refused(sluice: RegExp, code = invalid): Difference["explains"] {
 /** Outputs of a response with their data, by name. */
 function outputsByName(item: Item): Map<string, unknown> {
   const { outputs = [], raw_output_contents = [] } = item.response ?? {};
-  return new Map(outputs.map((output: Plain, i: number) => [output["name"], [output, raw_output_contents[i]]]));
+  return new Map(outputs.map((output: Plain, i: number) => [output.name, [output, raw_output_contents[i]]]));
 }
 
 /** A configuration without what only one of the servers adds. */
 function comparableConfig({ response }: Item): Plain | undefined {
-  if (response?.["config"] === undefined) return undefined;
-  const { optimization: _, parameters = {}, ...config } = response["config"];
+  if (response?.config === undefined) return undefined;
+  const { optimization: _, parameters = {}, ...config } = response.config;
   const kept = Object.entries(parameters).filter(([key]) => !["sluice_batching", "sluice_provider"].includes(key));
   return { ...config, parameters: Object.fromEntries(kept) };
 }
 
 function withoutReshape(config: Plain | undefined): Plain {
   const plain = (tensors: Plain[] = []) => tensors.map(({ reshape: _, ...tensor }) => tensor);
-  return { ...config, input: plain(config?.["input"]), output: plain(config?.["output"]) };
+  return { ...config, input: plain(config?.input), output: plain(config?.output) };
 }
 
 /** The counters of all other models. */
 function withoutModel({ response }: Item, name: string): Plain[] {
-  return (response?.["model_stats"] ?? []).filter((counters: Plain) => counters["name"] !== name);
+  return (response?.model_stats ?? []).filter((counters: Plain) => counters.name !== name);
 }
 
 /** The lines of an index for models that were not unloaded; undefined for anything else. */
 function withoutUnloaded({ response }: Item): Plain[] | undefined {
-  return response?.["models"]?.filter((line: Plain) => line["state"] === "READY");
+  return response?.models?.filter((line: Plain) => line.state === "READY");
 }
 
 /** Texts that refuse one tensor for what it says itself or does not fit: any of two faults may be named. */
@@ -211,7 +211,7 @@ export const differences: readonly Difference[] = [
     reason:
       "Triton's order is the model's, so that a client which reads by position gets another tensor than it asked for.",
     explains: (_name, theirs, ours) =>
-      theirs.response?.["outputs"] !== undefined &&
+      theirs.response?.outputs !== undefined &&
       isAnswered(theirs) &&
       isAnswered(ours) &&
       isDeepStrictEqual(outputsByName(theirs), outputsByName(ours)),
@@ -245,7 +245,7 @@ export const differences: readonly Difference[] = [
     reason: "Clients test for extensions.",
     explains: (name, theirs, ours) =>
       name === "server metadata" &&
-      ours.response?.["extensions"].every((extension: string) => theirs.response?.["extensions"].includes(extension)),
+      ours.response?.extensions.every((extension: string) => theirs.response?.extensions.includes(extension)),
   },
   {
     id: "model-ready-unknown",
@@ -322,9 +322,7 @@ export const differences: readonly Difference[] = [
     what: "The server stays ready while a model is unloaded or fails later on, unless it runs with `--strict-readiness`.",
     reason: "Otherwise one model takes every other one of its server out of the load balancer.",
     explains: (name, theirs, ours) =>
-      name === "server ready after unload" &&
-      isDeepStrictEqual(theirs.response, {}) &&
-      ours.response?.["ready"] === true,
+      name === "server ready after unload" && isDeepStrictEqual(theirs.response, {}) && ours.response?.ready === true,
   },
   {
     id: "unload",

@@ -180,8 +180,8 @@ function strictStreams(): Case[] {
     stream("strict, switched off", [unknown, good], { triton_grpc_error: "false" }),
     stream("strict, another word", [unknown, good], { triton_grpc_error: "1" }),
     stream("final responses asked for", [
-      request("rows", "a", mutations["triton_enable_empty_final_response"]),
-      request("rows", "b", mutations["triton_enable_empty_final_response"]),
+      request("rows", "a", mutations.triton_enable_empty_final_response),
+      request("rows", "b", mutations.triton_enable_empty_final_response),
     ]),
   ];
 }

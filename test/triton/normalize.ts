@@ -5,7 +5,7 @@ import type { Plain } from "./messages.ts";
 const backendFields = ["backend", "platform", "default_model_filename"];
 
 const byNameAndVersion = (a: Plain, b: Plain) =>
-  `${a["name"]} ${a["version"] ?? ""}` < `${b["name"]} ${b["version"] ?? ""}` ? -1 : 1;
+  `${a.name} ${a.version ?? ""}` < `${b.name} ${b.version ?? ""}` ? -1 : 1;
 
 /** Takes out of an answer what cannot be equal: durations, the clock, the backend's name, the order of lists that have none. */
 export function normalize(method: string, answer: Answer): Answer {

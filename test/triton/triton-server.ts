@@ -50,7 +50,7 @@ export async function startTriton(): Promise<RunningTriton> {
       env: {
         ...process.env,
         LD_LIBRARY_PATH: join(site, "nvidia_pytriton.libs"),
-        PATH: `${join(root, "venv", "bin")}:${process.env["PATH"]}`,
+        PATH: `${join(root, "venv", "bin")}:${process.env.PATH}`,
         PYTHONPATH: site,
       },
     },

@@ -11,14 +11,14 @@ import { readRecording, writeRecording } from "./recording.ts";
 import { type Answers, allCases, askEverything } from "./session.ts";
 import { isTritonInstalled, startTriton } from "./triton-server.ts";
 
-const isRecording = process.env["SLUICE_RECORD"] === "1";
-const isRequired = process.env["SLUICE_REQUIRE_ALL"] === "1" || isRecording;
+const isRecording = process.env.TEST_RECORD === "1";
+const isRequired = process.env.TEST_REQUIRE_ALL === "1" || isRecording;
 const noTriton = !isTritonInstalled && !isRequired && "Triton is not installed: run .ci/install-triton";
 
 function compare(triton: Answers, sluice: Answers, allowed = differences): Comparison {
   const comparison = new Comparison(allowed);
   const names = new Map(allCases("python").map((entry) => [entry.id, entry.names]));
-  assert.deepEqual([...triton.keys()], [...sluice.keys()], "the same cases were asked (SLUICE_RECORD=1 records anew)");
+  assert.deepEqual([...triton.keys()], [...sluice.keys()], "the same cases were asked (TEST_RECORD=1 records anew)");
   for (const [id, answer] of triton) {
     const ours = sluice.get(id);
     if (ours !== undefined) comparison.compare(id, names.get(id), answer, ours);
@@ -59,7 +59,7 @@ describe("Triton's answers", () => {
     if (isRecording) writeRecording(live);
     assertExplained(
       compare(readRecording(), live, unsteadyAnswers),
-      "the recording is stale, SLUICE_RECORD=1 renews it",
+      "the recording is stale, TEST_RECORD=1 renews it",
     );
     assertExplained(compare(live, sluice), "undocumented differences from the running Triton");
   });
@@ -75,7 +75,7 @@ describe("Triton's answers", () => {
     const [id, answer] =
       [...sluice].find(([name]) => name === "rows: good 0" || name === "counted rows 1") ?? assert.fail();
     const [response = {}] = answer.responses;
-    const changed = { ...response, raw_output_contents: [...response["raw_output_contents"]].reverse() };
+    const changed = { ...response, raw_output_contents: [...response.raw_output_contents].reverse() };
     const wrong = new Map([...sluice, [id, { ...answer, responses: [changed] }]]);
     const others = compare(readRecording(), wrong).mismatches;
     assert.deepEqual(
