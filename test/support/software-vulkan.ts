@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 /** Where Debian's package chromium has the description of its software Vulkan device. */
 const chromiumIcd = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/** The description of a Vulkan device to test on: SLUICE_TEST_VULKAN_ICD, else Chromium's; undefined: there is none. */
+/** The description of a Vulkan device to test on: TEST_VULKAN_ICD, else Chromium's; undefined: there is none. */
 export function softwareVulkan(): string | undefined {
-  const icd = process.env.SLUICE_TEST_VULKAN_ICD ?? chromiumIcd;
+  const icd = process.env.TEST_VULKAN_ICD ?? chromiumIcd;
   return existsSync(icd) ? icd : undefined;
 }
 
