@@ -43,26 +43,28 @@ export class RepositoryFolder {
 
   /** Every model there is, by name. */
   scan(): ReadonlyMap<string, ScannedModel> {
-    const entries = readdirSync(this.#root, { withFileTypes: true }).filter((entry) => !entry.name.startsWith("."));
     const models = new Map<string, ScannedModel>();
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (this.#single !== undefined && entry.name !== this.#single) continue;
+    for (const entry of this.#entries()) {
       const model = this.#scanEntry(entry);
-      if (model !== undefined) models.set(model.name, model);
+      if (model !== undefined) models.set(model.name, models.has(model.name) ? ambiguous(model.name) : model);
     }
     return models;
   }
 
   /** One model by name; undefined: there is none. */
   find(name: string, config?: ModelConfig): ScannedModel | undefined {
-    for (const entry of readdirSync(this.#root, { withFileTypes: true })) {
-      if (this.#single !== undefined && entry.name !== this.#single) continue;
-      if (entry.name === name || entry.name === name + onnxExtension) {
-        const model = this.#scanEntry(entry, config);
-        if (model !== undefined) return model;
-      }
-    }
-    return undefined;
+    const found = this.#entries()
+      .filter((entry) => entry.name === name || entry.name === name + onnxExtension)
+      .map((entry) => this.#scanEntry(entry, config))
+      .filter((model) => model?.name === name);
+    return found.length > 1 ? ambiguous(name) : found[0];
+  }
+
+  /** What may be a model, by name; hidden files and folders are none. */
+  #entries(): Dirent[] {
+    return readdirSync(this.#root, { withFileTypes: true })
+      .filter(({ name }) => !name.startsWith(".") && (this.#single === undefined || name === this.#single))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   #scanEntry(entry: Dirent, config?: ModelConfig): ScannedModel | undefined {
@@ -99,6 +101,11 @@ export class RepositoryFolder {
   }
 }
 
+function ambiguous(name: string): ScannedModel {
+  const text = `model '${name}' is in the repository twice, as a folder and as a file '${name}${onnxExtension}'`;
+  return { name, versions: [], error: new InferenceError("refused", text) };
+}
+
 /** A model folder with version folders in it. @param override replaces config.pbtxt */
 export function scanModelFolder(
   root: string,
@@ -106,8 +113,8 @@ export function scanModelFolder(
   name: string,
   override?: ModelConfig,
 ): ScannedModel | undefined {
-  const available = versionFolders(folder);
   try {
+    const available = versionFolders(folder);
     const config = override ?? readConfig(folder);
     if (config === undefined && available.length === 0) return undefined; // not a model
     const chosen = chosenVersions(available, config?.version_policy);
@@ -176,7 +183,8 @@ function onlyOnnxFile(folder: string): string | undefined {
 /** The canonical path of a file that must lie below the repository. @throws InferenceError "refused" */
 function contained(root: string, path: string): string {
   const canonical = realpathSync(path);
-  if (!canonical.startsWith(resolve(root) + sep)) {
+  const below = join(resolve(root), sep); // ends with one separator, also for the root of the file system
+  if (!canonical.startsWith(below)) {
     throw new InferenceError(
       "refused",
       `model file '${basename(path)}' is a link that leads out of the model repository`,
