@@ -127,7 +127,7 @@ test("malformed protobuf and impossible tensors: INVALID_ARGUMENT on a call, in-
     const { code, details } = await raw.unary("ModelInfer", bytes);
     assert.equal(code, INVALID_ARGUMENT, `${name}: ${code} ${details}`);
     assert.ok(details.length > 0, name);
-    assert.doesNotMatch(details, /\n|node:|\.ts\b|\/work|\/tmp|at Object/, name);
+    assert.doesNotMatch(details, /\n|node:|\.ts\b|\/\w+\/\w+\/|at Object/, name);
   }
   await assertUnharmed();
   const { status, responses } = await raw.stream([...cases.map(([, bytes]) => bytes), goodBytes]);
