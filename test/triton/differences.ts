@@ -50,6 +50,10 @@ function refused(sluice: RegExp, code = invalid): Difference["explains"] {
   return (_name, theirs, ours) => isAnswered(theirs) && isRefused(ours, code) && sluice.test(ours.message);
 }
 
+function hasRows({ response }: Item, rows: string): boolean {
+  return response?.outputs.every(({ shape }: Plain) => shape?.[0] === rows);
+}
+
 /** Outputs of a response with their data, by name. */
 function outputsByName(item: Item): Map<string, unknown> {
   const { outputs = [], raw_output_contents = [] } = item.response ?? {};
@@ -167,15 +171,14 @@ export const differences: readonly Difference[] = [
     reason:
       "Zero-length dimensions are legal in the protocol; Triton expects the data of one row, and a model of scalar rows ends it.",
     explains: (name, theirs, ours) =>
-      name.includes("shape first zero") &&
-      isRefused({ ...theirs, code: theirs.code < 0 ? invalid : theirs.code }) &&
-      isAnswered(ours),
+      name.includes("shape first zero") && theirs.message !== "" && isAnswered(ours) && hasRows(ours, "0"),
   },
   {
     id: "split",
     what: "A request of more rows than max_batch_size is split and joined where the configuration names no max_batch_size or sets `sluice_split_oversized`.",
     reason: "The limit is the server's affair. With a written max_batch_size the default is Triton's refusal.",
-    explains: (_name, theirs, ours) => /batch-size must be <= 4 for 'split'/.test(theirs.message) && isAnswered(ours),
+    explains: (_name, theirs, ours) =>
+      /batch-size must be <= 4 for 'split'/.test(theirs.message) && isAnswered(ours) && hasRows(ours, "9"),
   },
   {
     id: "batch-mismatch-name",
@@ -341,7 +344,7 @@ export const differences: readonly Difference[] = [
     reason: "Nothing that contradicts itself passes beyond the decoder. Triton looks at the model first.",
     explains: (name, theirs, ours) =>
       name.includes(" + ")
-        ? theirs.message !== "" && ours.message !== ""
+        ? theirs.message !== "" && isRefused(ours, theirs.code < 0 ? codeOf(ours) : theirs.code)
         : texts(tensorFault, tensorFault)(name, theirs, ours),
   },
 ];

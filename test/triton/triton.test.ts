@@ -57,10 +57,7 @@ describe("Triton's answers", () => {
       await triton.stop();
     }
     if (isRecording) writeRecording(live);
-    assertExplained(
-      compare(readRecording(), live, unsteadyAnswers),
-      "the recording is stale, TEST_RECORD=1 renews it",
-    );
+    assertExplained(compare(readRecording(), live, unsteadyAnswers), "the recording is stale, TEST_RECORD=1 renews it");
     assertExplained(compare(live, sluice), "undocumented differences from the running Triton");
   });
 
