@@ -130,7 +130,7 @@ export class BatchedModel implements Model {
       this.#enqueue(entry, level, now);
     } else {
       const whole: Reply = {
-        respond: (response) => this.#succeed(entry, response),
+        respond: (response) => this.#succeed(entry, response, this.#options.clock.now()),
         fail: (error) => this.#fail(entry, error),
       };
       for (const part of splitRequest(entry, maxRows, whole)) this.#enqueue(part, level, now);
@@ -168,18 +168,20 @@ export class BatchedModel implements Model {
     this.#averageRunMs += averageWeight * (runMs - this.#averageRunMs);
     this.#options.observers.onBatch(this.description, record);
     const { name, version } = this.description;
+    const endedMs = this.#options.clock.now();
     for (let i = 0; i < batch.entries.length; i++) {
       const entry = batch.entries[i] as QueueEntry; // i is an index of entries
       entry.computeInputMs = record.computeInputMs;
       entry.computeInferMs = record.computeInferMs;
       entry.computeOutputMs = record.computeOutputMs;
-      this.#succeed(entry, {
+      const response: InferenceResponse = {
         modelName: name,
         modelVersion: version,
         id: entry.request.id,
         parameters: noParameters,
         outputs: outputs[i] as readonly Tensor[], // one for each entry
-      });
+      };
+      this.#succeed(entry, response, endedMs);
     }
     this.#checkDrained();
   }
@@ -294,13 +296,13 @@ export class BatchedModel implements Model {
     });
   }
 
-  #succeed(entry: QueueEntry, response: InferenceResponse): void {
+  #succeed(entry: QueueEntry, response: InferenceResponse, endedMs: number): void {
     entry.whole.absorb(entry);
     if (entry.whole !== entry) {
       entry.reply.respond(response, true); // the part's reply is the joiner
       return;
     }
-    entry.endedMs = this.#options.clock.now();
+    entry.endedMs = endedMs;
     this.#options.observers.onResponse(this.description, entry, response);
     this.#options.observers.onEnd(this.description, entry);
     entry.reply.respond(response, true);

@@ -14,6 +14,9 @@ export const maxFrameBytes = 4096;
 
 const headerBytes = 9;
 
+/** Outputs of a batch up to so many bytes travel in the frame itself. */
+export const maxInlinedBytes = 2048;
+
 export const frameKind = {
   /** Front to runtime: JSON, answered by `result` or `failed`. */
   control: 1,
@@ -93,6 +96,11 @@ export interface RanFrame {
   readonly residentBytes: number;
   readonly isFinal: boolean;
   readonly outputs: readonly RanOutput[];
+  /**
+   * What would stand at the beginning of the output range, where that is short: then nothing was written there, which saves both sides a
+   * system call. Empty: the outputs lie in the arena.
+   */
+  readonly inlined: Buffer;
 }
 
 /** Writes numbers one after another into a buffer of one frame. */
@@ -157,6 +165,13 @@ class Reader {
   f64(): number {
     this.#position += 8;
     return this.#buffer.readDoubleLE(this.#position - 8);
+  }
+
+  /** A copy: the frame is a view of whatever arrived with it. */
+  bytes(length: number): Buffer {
+    this.#position += length;
+    assert(this.#position <= this.#buffer.length, "an answer that ends early");
+    return Buffer.from(this.#buffer.subarray(this.#position - length, this.#position));
   }
 
   shape(): number[] {
@@ -234,8 +249,8 @@ export function decodeRun(body: Buffer): RunFrame {
 }
 
 export function encodeRan(id: number, frame: RanFrame): Buffer {
-  let bytes = headerBytes + 8 * 4 + 1 + 2;
-  for (const output of frame.outputs) bytes += 2 + 1 + 1 + 8 * output.shape.length + 16;
+  let bytes = headerBytes + 8 * 4 + 1 + 2 + 2 + frame.inlined.length;
+  for (const output of frame.outputs) bytes += ranOutputBytes(output.shape.length);
   const buffer = Buffer.allocUnsafe(bytes);
   const cursor = beginFrame(buffer, frameKind.ran, id);
   cursor.f64(frame.readMs);
@@ -251,7 +266,19 @@ export function encodeRan(id: number, frame: RanFrame): Buffer {
     cursor.f64(output.offset);
     cursor.f64(output.length);
   }
+  cursor.u16(frame.inlined.length);
+  buffer.set(frame.inlined, cursor.position);
   return buffer;
+}
+
+function ranOutputBytes(rank: number): number {
+  return 2 + 1 + 1 + 8 * rank + 16;
+}
+
+/** Whether outputs of these ranks leave room in a frame for so many bytes of their content. */
+export function fitsRanFrame(ranks: readonly number[], inlinedBytes: number): boolean {
+  if (inlinedBytes > maxInlinedBytes) return false;
+  return ranks.reduce((bytes, rank) => bytes + ranOutputBytes(rank), headerBytes + 64 + inlinedBytes) <= maxFrameBytes;
 }
 
 /** The front reads what a runtime process wrote: a model may own that process, so nothing in it is taken on trust. */
@@ -269,7 +296,8 @@ export function decodeRan(body: Buffer): RanFrame {
     assert(datatype !== undefined, "unknown datatype in an answer");
     outputs.push({ index, datatype, shape: reader.shape(), offset: reader.f64(), length: reader.f64() });
   }
-  return { readMs, inferMs, writeMs, residentBytes, isFinal, outputs };
+  const inlined = reader.bytes(reader.u16());
+  return { readMs, inferMs, writeMs, residentBytes, isFinal, outputs, inlined };
 }
 
 /** A JSON message that fits a frame. */

@@ -30,6 +30,7 @@ export interface RunResult {
   readonly inferMs: number;
   readonly writeMs: number;
   readonly outputs: readonly RanOutput[];
+  readonly inlined: Buffer;
 }
 
 /** A model in a runtime process: its session, its configuration, and what may be asked of it. */
@@ -156,7 +157,7 @@ export class LoadedModel {
       readMs: readMs - startMs,
       inferMs: ranMs - readMs,
       writeMs: performance.now() - ranMs,
-      outputs: written,
+      ...written,
     };
   }
 

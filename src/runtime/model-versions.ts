@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { Model } from "./model.ts";
 import type { LoadedVersion } from "./model-loader.ts";
 import type { ModelSource } from "./model-source.ts";
-import type { ModelState, Observer } from "./observer.ts";
+import type { ModelState, ModelStateDetail, Observer } from "./observer.ts";
 import type { IndexEntry } from "./repository.ts";
 import type { ScannedModel } from "./repository-scan.ts";
 import { type ModelStatistics, StatisticsCollector } from "./statistics.ts";
@@ -30,10 +30,14 @@ export class ModelVersions {
   readonly #name: string;
   readonly #options: ModelVersionsOptions;
   readonly #versions = new Map<string, Version>();
+  /** Versions that have been replaced or taken out of service and still answer what they had accepted. */
+  readonly #ending = new Set<Promise<void>>();
   #latest: Model | undefined;
   #error: InferenceError | undefined;
   #changes: Promise<unknown> = Promise.resolve();
   #hasBeenReady = false;
+  /** The server ends, and why requests are refused from now on. */
+  #draining: InferenceError | undefined;
   #isUnloaded = false;
 
   constructor(name: string, options: ModelVersionsOptions) {
@@ -123,7 +127,16 @@ export class ModelVersions {
 
   /** Refuses new requests at once, without waiting for loads under way; resolves when the accepted ones have been answered. */
   async drain(error: InferenceError): Promise<void> {
-    await Promise.all([...this.#versions.values()].map((version) => version.serving?.drain(error)));
+    this.#draining = error;
+    for (const { serving } of this.#versions.values()) if (serving !== undefined) this.#retire(serving, error);
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+  }
+
+  /** Lets a version answer what it has accepted. */
+  #retire(serving: LoadedVersion, error: InferenceError): Promise<void> {
+    const end = serving.drain(error).finally(() => this.#ending.delete(end));
+    this.#ending.add(end);
+    return end;
   }
 
   #inTurn(change: () => Promise<void>): Promise<void> {
@@ -173,19 +186,24 @@ export class ModelVersions {
       statistics: undefined,
     };
     this.#versions.set(version, record);
-    if (record.serving === undefined) this.#setState(version, record, "LOADING", "");
+    if (record.serving === undefined) this.#setState(version, record, "LOADING", { reason: "" });
     const startMs = this.#options.clock.now();
     try {
       const collector = new StatisticsCollector(this.#name, version);
       const loaded = await this.#options.load(source, collector);
+      if (this.#draining !== undefined) {
+        void this.#retire(loaded, this.#draining);
+        throw this.#draining;
+      }
       const previous = record.serving;
       record.serving = loaded;
       record.statistics = collector.statistics;
       record.fingerprint = fingerprint;
       loaded.onAvailability = () => this.#refresh();
-      this.#setState(version, record, "READY", "", this.#options.clock.now() - startMs);
+      const loadMs = this.#options.clock.now() - startMs;
+      this.#setState(version, record, "READY", { reason: "", loadMs, description: loaded.model.description });
       this.#report(loaded.model);
-      if (previous !== undefined) void previous.drain(this.#notReady(version));
+      if (previous !== undefined) void this.#retire(previous, this.#notReady(version));
     } catch (error) {
       this.#onLoadFailed(version, record, toInferenceError(error), this.#options.clock.now() - startMs);
       throw error;
@@ -216,7 +234,7 @@ export class ModelVersions {
       this.#options.report("warn", "the loaded model version serves on", { model: this.#name, version });
       return;
     }
-    this.#setState(version, record, "UNAVAILABLE", error.message, loadMs);
+    this.#setState(version, record, "UNAVAILABLE", { reason: error.message, loadMs });
   }
 
   /** Takes a version out of service; its requests under way are answered first. */
@@ -226,19 +244,14 @@ export class ModelVersions {
     const { serving } = record;
     this.#versions.delete(version);
     this.#refresh();
-    await serving?.drain(error);
+    if (serving !== undefined) await this.#retire(serving, error);
     if (!this.#versions.has(version)) this.#options.observers.onModelRemoved(this.#name, version);
   }
 
-  #setState(version: string, record: Version, state: ModelState, reason: string, loadMs?: number): void {
+  #setState(version: string, record: Version, state: ModelState, detail: ModelStateDetail): void {
     record.state = state;
-    record.reason = reason;
-    this.#options.observers.onModelState(
-      this.#name,
-      version,
-      state,
-      loadMs === undefined ? { reason } : { reason, loadMs },
-    );
+    record.reason = detail.reason;
+    this.#options.observers.onModelState(this.#name, version, state, detail);
     this.#refresh();
   }
 

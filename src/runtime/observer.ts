@@ -90,15 +90,22 @@ export interface Observer {
 /** Several observers as one; an observer's exception is swallowed after `report` heard of it. */
 export class ObserverList implements Required<Observer> {
   readonly #observers: readonly Observer[];
+  /** Those that listen to what happens with every request. */
+  readonly #onAdmitted: readonly Observer[];
+  readonly #onTaken: readonly Observer[];
+  readonly #onResponse: readonly Observer[];
   readonly #report: (error: unknown) => void;
 
   constructor(observers: readonly Observer[], report: (error: unknown) => void) {
     this.#observers = observers;
+    this.#onAdmitted = observers.filter((observer) => observer.onAdmitted !== undefined);
+    this.#onTaken = observers.filter((observer) => observer.onTaken !== undefined);
+    this.#onResponse = observers.filter((observer) => observer.onResponse !== undefined);
     this.#report = report;
   }
 
   onAdmitted(model: ModelDescription, record: RequestRecord): void {
-    for (const observer of this.#observers) {
+    for (const observer of this.#onAdmitted) {
       try {
         observer.onAdmitted?.(model, record);
       } catch (error) {
@@ -108,7 +115,7 @@ export class ObserverList implements Required<Observer> {
   }
 
   onTaken(model: ModelDescription, requests: number): void {
-    for (const observer of this.#observers) {
+    for (const observer of this.#onTaken) {
       try {
         observer.onTaken?.(model, requests);
       } catch (error) {
@@ -118,7 +125,7 @@ export class ObserverList implements Required<Observer> {
   }
 
   onResponse(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void {
-    for (const observer of this.#observers) {
+    for (const observer of this.#onResponse) {
       try {
         observer.onResponse?.(model, record, response);
       } catch (error) {

@@ -91,6 +91,9 @@ export class RuntimeProcess {
   #isStopping = false;
   #isTimedOut = false;
   #hasExited = false;
+  /** The short outputs of the run that is being settled, which stand for the beginning of its output range. */
+  #inlined: Buffer = Buffer.alloc(0);
+  #inlinedOffset = 0;
 
   /** @throws InferenceError when the machine has no descriptors or no room for another process */
   constructor(options: RuntimeProcessOptions) {
@@ -203,7 +206,10 @@ export class RuntimeProcess {
 
   /** Copies an output out of the arena; only inside the `result` of its run, before the next batch may overwrite it. */
   readOutput(offset: number, length: number): Buffer {
-    return this.#arena.read(offset, length);
+    if (this.#inlined.length === 0) return this.#arena.read(offset, length);
+    const start = offset - this.#inlinedOffset;
+    assert(start + length <= this.#inlined.length, "an output beyond what its frame holds");
+    return this.#inlined.subarray(start, start + length);
   }
 
   /** Whether a range lies in a slot's outputs; a model may own the process that named it. */
@@ -302,7 +308,11 @@ export class RuntimeProcess {
           ran.outputs.every((output) => this.isOutputRange(pending.slot, output.offset, output.length)),
           "an output outside its range",
         );
-        return () => run.result(ran);
+        return () => {
+          this.#inlined = ran.inlined;
+          this.#inlinedOffset = this.#arena.outputOffset(pending.slot);
+          return run.result(ran);
+        };
       }
       case frameKind.result: {
         assert(control !== undefined, "a result in answer to a batch");

@@ -2,7 +2,7 @@ import { readSync, writeSync } from "node:fs";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { InferenceError } from "../errors.ts";
 import { type Datatype, elementCount, itemBytes, type Tensor } from "../tensor.ts";
-import type { RanOutput, RunInput } from "./frames.ts";
+import { fitsRanFrame, type RanOutput, type RunInput } from "./frames.ts";
 
 // ONNX Runtime's binding cannot see a Float16Array, into which its Tensor constructor would turn 16-bit data: without the global it keeps
 // the Uint16Array that the binding understands. Must happen before the package is loaded, hence the dynamic import below.
@@ -147,8 +147,17 @@ function numericTensor(
   return new ort.Tensor(type as "float32", data as unknown as Float32Array, shape);
 }
 
+/** Outputs of a run on their way to the front process. */
+export interface WrittenOutputs {
+  readonly outputs: readonly RanOutput[];
+  /** Short outputs: what would have been written into their range. */
+  readonly inlined: Buffer;
+}
+
+const nothingInlined = Buffer.alloc(0);
+
 /**
- * Writes outputs one after another into their range of the arena.
+ * Writes outputs one after another into their range of the arena, or where they are short, into a buffer that travels in the frame.
  * @throws OutputTooLargeError when the range is too small
  */
 export function writeOutputs(
@@ -158,8 +167,9 @@ export function writeOutputs(
   ports: readonly Port[],
   offset: number,
   limit: number,
-): RanOutput[] {
+): WrittenOutputs {
   const outputs: RanOutput[] = [];
+  const contents: Uint8Array[] = [];
   let position = offset;
   for (const index of indexes) {
     const port = ports[index];
@@ -169,11 +179,21 @@ export function writeOutputs(
     if (position + bytes.length > offset + limit) {
       throw new OutputTooLargeError(`the outputs exceed ${limit} bytes`);
     }
-    writeExactly(arenaFd, bytes, position);
+    contents.push(bytes);
     outputs.push({ index, datatype: port.datatype, shape: tensor.dims, offset: position, length: bytes.length });
     position += Math.ceil(bytes.length / 8) * 8;
   }
-  return outputs;
+  const ranks = outputs.map((output) => output.shape.length);
+  if (fitsRanFrame(ranks, position - offset))
+    return { outputs, inlined: joinAt(outputs, contents, offset, position - offset) };
+  for (const [i, { offset: at }] of outputs.entries()) writeExactly(arenaFd, contents[i] as Uint8Array, at); // one for each output
+  return { outputs, inlined: nothingInlined };
+}
+
+function joinAt(outputs: readonly RanOutput[], contents: readonly Uint8Array[], base: number, length: number): Buffer {
+  const joined = Buffer.alloc(length);
+  for (const [i, output] of outputs.entries()) joined.set(contents[i] as Uint8Array, output.offset - base); // one for each output
+  return joined;
 }
 
 /** A result as a tensor of the vocabulary, with data of its own. */

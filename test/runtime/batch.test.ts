@@ -234,6 +234,7 @@ describe("an answer that does not fit its batch", () => {
         writeMs: 0,
         residentBytes: 0,
         isFinal: true,
+        inlined: Buffer.alloc(0),
         outputs: output === undefined ? [] : [{ ...good, ...output }],
       };
       assert.throws(() => splitBatch(ran, (_offset, length) => Buffer.alloc(length), entries, other ?? signature, 2), {
@@ -254,6 +255,7 @@ describe("an answer that does not fit its batch", () => {
           writeMs: 0,
           residentBytes: 0,
           isFinal: true,
+          inlined: Buffer.alloc(0),
           outputs: [{ ...good, datatype: "BYTES" as const, length: data.length }],
         };
         assert.throws(

@@ -10,6 +10,7 @@ import {
   encodeRun,
   type Frame,
   FrameDecoder,
+  fitsRanFrame,
   fitsRunFrame,
   frameKind,
   maxFrameBytes,
@@ -51,6 +52,7 @@ const aRan = record({
     record({ index: u16, datatype: fc.constantFrom(...datatypes), shape, offset: size, length: size }),
     { maxLength: 6 },
   ),
+  inlined: fc.uint8Array({ maxLength: 1000 }).map((bytes) => Buffer.from(bytes)),
 });
 
 /** The one frame of an encoded message. */
@@ -80,6 +82,24 @@ describe("frames", () => {
         const frame = only(encodeRan(id, ran));
         assert.deepEqual([frame.id, frame.kind], [id, frameKind.ran]);
         assert.deepEqual(decodeRan(frame.body), ran);
+      }),
+    );
+  });
+
+  it("fitsRanFrame says yes only to what the encoder takes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 8 }), { maxLength: 60 }), fc.nat({ max: 4096 }), (ranks, inlinedBytes) => {
+        if (!fitsRanFrame(ranks, inlinedBytes)) return;
+        const outputs = ranks.map((rank, index) => ({
+          index,
+          datatype: "FP32" as const,
+          shape: new Array<number>(rank).fill(1),
+          offset: 0,
+          length: 0,
+        }));
+        const times = { readMs: 0, inferMs: 0, writeMs: 0, residentBytes: 0, isFinal: true };
+        const frame = only(encodeRan(1, { ...times, outputs, inlined: Buffer.alloc(inlinedBytes, 7) }));
+        assert.equal(decodeRan(frame.body).inlined.length, inlinedBytes);
       }),
     );
   });
