@@ -2,9 +2,17 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageType } from "../../src/model/definitions.ts";
 
+/** Adds a zero out of the padding to `sum`; which one depends on the input's shape, so that nothing of it is computed in advance. */
+const reading: readonly object[] = [
+  { op_type: "Shape", input: ["X"], output: ["shape"] },
+  { op_type: "Gather", input: ["padding", "shape"], output: ["zeros"] },
+  { op_type: "ReduceMax", input: ["zeros"], output: ["zero"] },
+  { op_type: "Add", input: ["sum", "zero"], output: ["Y"] },
+];
+
 /**
  * A model `Y = X + constant`, FP32 [N, 4] to [N, 4], so that an answer to zeros tells which file gave it.
- * @param padding bytes of a weight that nothing reads, for a file of some size
+ * @param padding bytes of a weight of zeros that every run reads from, so that the session keeps them
  */
 export function constantModel(constant: number, padding = 0): Uint8Array {
   const rows = { tensor_type: { elem_type: 1, shape: { dim: [{ dim_param: "N" }, { dim_value: 4 }] } } };
@@ -20,10 +28,13 @@ export function constantModel(constant: number, padding = 0): Uint8Array {
     opset_import: [{ domain: "", version: 21 }],
     graph: {
       name: "constant",
-      node: [{ op_type: "Add", input: ["X", "C"], output: ["Y"] }],
+      node: [
+        { op_type: "Add", input: ["X", "C"], output: [padding > 0 ? "sum" : "Y"] },
+        ...(padding > 0 ? reading : []),
+      ],
       initializer: [
         floats("C", Float32Array.of(constant)),
-        ...(padding > 0 ? [floats("unused", new Float32Array(padding / 4))] : []),
+        ...(padding > 0 ? [floats("padding", new Float32Array(padding / 4))] : []),
       ],
       input: [{ name: "X", type: rows }],
       output: [{ name: "Y", type: rows }],
