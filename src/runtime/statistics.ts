@@ -69,7 +69,8 @@ export class StatisticsCollector implements Observer {
     const statistics = this.statistics;
     const totalMs = record.endedMs - record.context.arrivalTimeMs;
     if (record.error !== undefined) {
-      add(statistics.fail, totalMs);
+      // As at Triton, what does not fit the model never was a request of it.
+      if (record.error.reason !== "invalid") add(statistics.fail, totalMs);
       return;
     }
     statistics.inferenceCount += record.rows;

@@ -116,6 +116,8 @@ export function repositoryCases(backend: "onnxruntime" | "python"): Case[] {
   const two = goodRequest("alone", random);
   mutations["rows many"]!(two);
   return [
+    // Models whose every request ran alone, and none of whose requests sluice takes otherwise.
+    ...["ranked_whole", "scalar"].map((name) => control(`final counters of ${name}`, "ModelStatistics", { name })),
     load("again", "whole"),
     infer("infer after loading again", goodRequest("whole", random)),
     load("unknown model", "nosuch"),
