@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import { CrashBreaker } from "./crash-breaker.ts";
+import { FairTurns } from "./fair-turns.ts";
 import type { ControlRequest, LoadRequest, UnloadRequest } from "./load-protocol.ts";
 import { type ProcessExit, RuntimeProcess, RuntimeProcessDied, type RuntimeProcessOptions } from "./runtime-process.ts";
 
@@ -52,9 +53,6 @@ interface Residency {
   isLoaded: boolean;
   /** After crashes of its own doing: not loaded again before this moment. */
   notBeforeMs: number;
-  /** Virtual time at which its last grant ended: start-time fair queuing over measured run time. */
-  finishTag: number;
-  startTag: number;
 }
 
 interface ControlTask {
@@ -68,15 +66,15 @@ interface ControlTask {
 
 /**
  * A place for one runtime process: keeps one running, starts it again after a crash, replaces it when it has grown too large, and grants
- * it to its residents one frame at a time by start-time fair queuing.
+ * it to its residents one frame at a time, fairly.
  */
 export class ProcessSlot {
   readonly #options: ProcessSlotOptions;
   readonly #residencies = new Map<Resident, Residency>();
-  readonly #waiting = new Set<Residency>();
+  /** Shares the process by measured run time. */
+  readonly #turns = new FairTurns<Residency>();
   readonly #controls: ControlTask[] = [];
   #process: RuntimeProcess | undefined;
-  #virtualTime = 0;
   #generation = 0;
   #restoring: RuntimeProcess | undefined;
   #wasControl = false;
@@ -129,10 +127,9 @@ export class ProcessSlot {
       breaker: new CrashBreaker(this.#options.crashLoopLimit, this.#options.clock),
       isLoaded: generation === this.#generation,
       notBeforeMs: 0,
-      finishTag: 0,
-      startTag: 0,
     };
     this.#residencies.set(resident, residency);
+    this.#turns.add(residency);
     if (residency.isLoaded) resident.onLoaded();
     else void this.#restore();
   }
@@ -142,7 +139,7 @@ export class ProcessSlot {
     const residency = this.#residencies.get(resident);
     if (residency === undefined) return;
     this.#residencies.delete(resident);
-    this.#waiting.delete(residency);
+    this.#turns.remove(residency);
     if (this.#process === undefined || !residency.isLoaded) return;
     await this.#unload(resident).catch(() => {}); // a process that died has unloaded it too
   }
@@ -156,14 +153,14 @@ export class ProcessSlot {
   offer(resident: Resident): void {
     const residency = this.#residencies.get(resident);
     if (residency === undefined || !residency.isLoaded) return;
-    this.#waiting.add(residency);
+    this.#turns.offer(residency);
     if (this.#process?.hasFreeSlot === true) this.#planDispatch();
   }
 
   /** What a run took, for fairness; and how large the process has become. */
   onRan(resident: Resident, process: RuntimeProcess, runMs: number, residentBytes: number): void {
     const residency = this.#residencies.get(resident);
-    if (residency !== undefined) residency.finishTag = residency.startTag + runMs;
+    if (residency !== undefined) this.#turns.charge(residency, runMs);
     if (residentBytes > 0 && process === this.#process) this.#measure(residentBytes);
   }
 
@@ -212,7 +209,7 @@ export class ProcessSlot {
     if (this.#isStopped) return;
     const process = this.#running();
     while (process?.hasFreeSlot === true) {
-      const isControlDue = this.#controls.length > 0 && (this.#waiting.size === 0 || !this.#wasControl);
+      const isControlDue = this.#controls.length > 0 && (!this.#turns.hasWaiting || !this.#wasControl);
       if (isControlDue) {
         if (process.isIdle) this.#startControl(process);
         return;
@@ -237,24 +234,15 @@ export class ProcessSlot {
       .then(task.resolve, task.reject);
   }
 
-  /** Grants the process to the waiting resident with the least start tag that has something to send. */
   #startBatch(process: RuntimeProcess): boolean {
-    for (;;) {
-      let next: Residency | undefined;
-      for (const candidate of this.#waiting) {
-        candidate.startTag = Math.max(this.#virtualTime, candidate.finishTag);
-        if (next === undefined || candidate.startTag < next.startTag) next = candidate;
-      }
-      if (next === undefined) return false;
-      if (next.resident.startBatch(process)) {
-        this.#virtualTime = next.startTag;
-        this.#wasControl = false;
-        if (!next.resident.hasWork) this.#waiting.delete(next);
-        this.#planTrim();
-        return true;
-      }
-      this.#waiting.delete(next);
-    }
+    const isStarted = this.#turns.grant(
+      ({ resident }) => resident.startBatch(process),
+      ({ resident }) => resident.hasWork,
+    );
+    if (!isStarted) return false;
+    this.#wasControl = false;
+    this.#planTrim();
+    return true;
   }
 
   /** The process, started when there is none. Undefined: it cannot be started now, which counts as a crash. */
@@ -311,7 +299,7 @@ export class ProcessSlot {
     for (const residency of this.#residencies.values()) {
       if (isAnyones) residency.breaker.record();
       residency.isLoaded = false;
-      this.#waiting.delete(residency);
+      this.#turns.withdraw(residency);
     }
     this.#restartLater();
   }
