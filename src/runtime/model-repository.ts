@@ -28,6 +28,9 @@ export interface ModelRepositoryOptions {
   report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
+/** Stands for the fingerprint of a model that is not in the repository. */
+const absent = "absent";
+
 const draining = () =>
   new InferenceError(
     "draining",
@@ -235,6 +238,10 @@ export class ModelRepository implements Repository {
     }
     for (const name of [...this.#applied.keys()]) {
       if (scanned.has(name)) continue;
+      if (this.#seen.get(name) !== absent) {
+        this.#seen.set(name, absent);
+        continue;
+      }
       this.#applied.delete(name);
       this.#seen.delete(name);
       void this.#remove(name);
