@@ -59,6 +59,8 @@ export interface RequestContext {
   readonly traceState: string | undefined;
   /** The RPC that it came by, `package.Service/Method`; absent when it came another way. Names the request's span. */
   readonly rpcMethod?: string;
+  /** It is a message of a stream; absent: it is not. */
+  readonly isStreamed?: boolean;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Reason, reasons } from "../errors.ts";
 import type { ModelDescription } from "../runtime/model.ts";
-import type { BatchReason, ModelState, RequestRecord } from "../runtime/observer.ts";
+import type { BatchReason, ModelState } from "../runtime/observer.ts";
 import { batchReasons, instruments, otherValue, stages, stateNames } from "./instruments.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup } from "./series-registry.ts";

@@ -19,6 +19,9 @@ import { SlotLimit } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
 import { Validator, type ValidRequest } from "./validator.ts";
 
+/** Whose requests of more rows than a batch are split: everybody's, those of streams, or nobody's. */
+export type Splitting = "always" | "streams" | "never";
+
 export interface BatchedModelOptions {
   readonly clock: Clock;
   readonly observers: Required<Observer>;
@@ -26,8 +29,8 @@ export interface BatchedModelOptions {
   readonly maxQueueBytes: number;
   /** Bytes that the inputs of one batch may take in the arena. */
   readonly slotBytes: number;
-  /** Requests of more rows than max_batch_size are split and joined again. */
-  readonly isSplitAllowed: boolean;
+  /** Which requests of more rows than max_batch_size are split and joined again, instead of refused. */
+  readonly splitting: Splitting;
 }
 
 /** Where a model's batches run. */
@@ -88,7 +91,7 @@ export class BatchedModel implements Model {
     this.#drainPolicy = { ...this.#policy, maxDelayMs: 0 };
     this.#queuePolicy = queuePolicy(config);
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
-    this.#validator = new Validator(name, signature, options.isSplitAllowed);
+    this.#validator = new Validator(name, signature);
     this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => {
       if (reason === "deadline") this.#doubtRunEstimate(entry.deadlineMs);
       this.#fail(entry, dropError(reason));
@@ -233,7 +236,7 @@ export class BatchedModel implements Model {
 
   #admit(request: InferenceRequest, context: RequestContext, reply: Reply, now: number): QueueEntry {
     if (this.#refusal !== undefined) throw this.#refusal;
-    const valid = this.#validator.validate(request);
+    const valid = this.#validator.validate(request, this.#isSplitAllowed(context));
     const deadlineMs = itemDeadline(request, context);
     if (deadlineMs <= now + this.#shortestRunMs) {
       this.#doubtRunEstimate(deadlineMs);
@@ -246,6 +249,11 @@ export class BatchedModel implements Model {
   /** A request is dropped although its deadline has not passed. */
   #doubtRunEstimate(deadlineMs: number): void {
     if (deadlineMs > this.#options.clock.now()) this.#shortestRunMs *= refusedRunDecay;
+  }
+
+  #isSplitAllowed(context: RequestContext): boolean {
+    const { splitting } = this.#options;
+    return splitting === "always" || (splitting === "streams" && context.isStreamed === true);
   }
 
   #checkRoom(request: InferenceRequest, valid: ValidRequest, now: number): void {

@@ -2,7 +2,7 @@ import type { ServeConfig } from "../config.ts";
 import { assert, InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
-import { BatchedModel } from "./batched-model.ts";
+import { BatchedModel, type Splitting } from "./batched-model.ts";
 import type { Clock } from "./clock.ts";
 import { Instance } from "./instance.ts";
 import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
@@ -52,6 +52,23 @@ export class ModelLoader {
 
   /** @param observers hear of the version's requests */
   async load(source: ModelSource, observers: Required<Observer>): Promise<LoadedVersion> {
+    try {
+      return await this.#load(source, observers);
+    } catch (error) {
+      if (!(error instanceof RuntimeProcessDied)) throw error;
+    }
+    // Somebody else may have ended the process, a neighbour's crash for example: once more.
+    try {
+      return await this.#load(source, observers);
+    } catch (error) {
+      if (!(error instanceof RuntimeProcessDied)) throw error;
+      throw new InferenceError("refused", `loading model '${source.name}' ended its runtime process`, {
+        cause: new Error(error.exit.detail),
+      });
+    }
+  }
+
+  async #load(source: ModelSource, observers: Required<Observer>): Promise<LoadedVersion> {
     const startMs = this.#options.clock.now();
     const parameters = resolveModelParameters(source.config);
     const device = await this.#resolveDevice(source, parameters);
@@ -65,11 +82,7 @@ export class ModelLoader {
       return await this.#serve(source, parameters, { request, result, isShared, isWarm, startMs, observers }, places);
     } catch (error) {
       for (const place of places) place.release();
-      throw error instanceof RuntimeProcessDied
-        ? new InferenceError("refused", `loading model '${source.name}' ended its runtime process`, {
-            cause: new Error(error.exit.detail),
-          })
-        : error;
+      throw error;
     }
   }
 
@@ -161,7 +174,7 @@ export class ModelLoader {
       maxQueueRequests: parameters.maxQueueRequests ?? config.maxQueueRequests,
       maxQueueBytes: parameters.maxQueueBytes ?? config.maxQueueBytes,
       slotBytes: Math.min(...places.map((place) => place.slot.slotBytes)),
-      isSplitAllowed: parameters.splitOversized ?? source.config.max_batch_size === undefined,
+      splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
     });
     return new ServingVersion(model, loaded, places, {
       clock,
@@ -301,6 +314,12 @@ class ServingVersion implements LoadedVersion {
     if (now !== undefined) this.model.failWaiting(now);
     this.onAvailability();
   }
+}
+
+/** On for streams, and for every request where the configuration names no max_batch_size, unless the model's setting says otherwise. */
+function splittingOf(setting: boolean | undefined, isSizeOurs: boolean): Splitting {
+  if (setting !== undefined) return setting ? "always" : "never";
+  return isSizeOurs ? "always" : "streams";
 }
 
 function finalRequest(request: LoadRequest, result: LoadResult): LoadRequest {

@@ -28,17 +28,14 @@ const batchNote =
 export class Validator {
   readonly #name: string;
   readonly #signature: Signature;
-  readonly #isSplitAllowed: boolean;
   readonly #inputIndex: ReadonlyMap<string, number>;
   readonly #outputIndex: ReadonlyMap<string, number>;
   readonly #requiredInputs: number;
   readonly #hasShapeGroups: boolean;
 
-  /** @param isSplitAllowed requests of more rows than max_batch_size are split instead of refused */
-  constructor(name: string, signature: Signature, isSplitAllowed: boolean) {
+  constructor(name: string, signature: Signature) {
     this.#name = name;
     this.#signature = signature;
-    this.#isSplitAllowed = isSplitAllowed;
     this.#inputIndex = new Map(signature.inputs.map((input, index) => [input.name, index]));
     this.#outputIndex = new Map(signature.outputs.map((output, index) => [output.name, index]));
     this.#requiredInputs = signature.inputs.filter((input) => input.isOptional !== true).length;
@@ -47,8 +44,11 @@ export class Validator {
       signature.inputs.some((input) => input.dims.some((dimension) => dimension < 0));
   }
 
-  /** @throws InferenceError "invalid", naming the tensor and both values */
-  validate(request: InferenceRequest): ValidRequest {
+  /**
+   * @param isSplitAllowed a request of more rows than max_batch_size will be split, so it is not refused
+   * @throws InferenceError "invalid", naming the tensor and both values
+   */
+  validate(request: InferenceRequest, isSplitAllowed: boolean): ValidRequest {
     const outputs = request.requestedOutputs.length === 0 ? allOutputs : this.#findOutputs(request);
     const inputs = this.#orderInputs(request);
     let rows = 1;
@@ -74,7 +74,7 @@ export class Validator {
         shapeKey += `${index}:${this.#signature.maxBatchSize > 0 ? input.shape.slice(1).join() : input.shape.join()};`;
     }
     const limit = this.#signature.maxBatchSize;
-    if (limit > 0 && rows > limit && !this.#isSplitAllowed) {
+    if (limit > 0 && rows > limit && !isSplitAllowed) {
       throw this.#error(request, `inference request batch-size must be <= ${limit} for '${this.#name}'`);
     }
     return { inputs, rows, shapeKey, outputs };

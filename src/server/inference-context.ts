@@ -11,11 +11,13 @@ export class InferenceContext implements RequestContext {
   readonly arrivalTimeMs: number;
   deadlineMs: number;
   readonly tenant = defaultTenant;
+  readonly isStreamed: boolean;
   readonly #call: Call<Buffer>;
   #isCancelled = false;
 
-  constructor(call: Call<Buffer>, arrivalTimeMs: number) {
+  constructor(call: Call<Buffer>, arrivalTimeMs: number, isStreamed: boolean) {
     this.#call = call;
+    this.isStreamed = isStreamed;
     this.arrivalTimeMs = arrivalTimeMs;
     this.deadlineMs = call.deadlineMs;
   }
@@ -27,6 +29,10 @@ export class InferenceContext implements RequestContext {
   /** The call's own signal, shared by all messages of a stream, until this request alone is cancelled. */
   get signal(): AbortSignal {
     return this.#isCancelled ? AbortSignal.abort() : this.#call.signal;
+  }
+
+  get rpcMethod(): string {
+    return this.#call.method;
   }
 
   get traceParent(): string | undefined {

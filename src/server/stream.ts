@@ -47,7 +47,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     const { repository, admission, observer } = this.#surroundings;
     this.#isReadAsked = false;
     observer.onStreamMessage(this.#call.method, "received");
-    const item = new StreamItem(this, bytes.length, new InferenceContext(this.#call, performance.now()));
+    const item = new StreamItem(this, bytes.length, new InferenceContext(this.#call, performance.now(), true));
     this.#enter(item);
     try {
       const parsed = parseInferRequest(bytes);

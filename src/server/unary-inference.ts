@@ -40,7 +40,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
       this.#call.end(noRequestStatus(this.#call.method));
       return;
     }
-    const context = new InferenceContext(this.#call, this.#call.startMs);
+    const context = new InferenceContext(this.#call, this.#call.startMs, false);
     const parsed = parseInferRequest(this.#message);
     const model = this.#surroundings.repository.find(parsed.modelName, parsed.modelVersion);
     if (model.description.config.model_transaction_policy?.decoupled === true) {

@@ -31,7 +31,7 @@ class Subject {
       maxQueueRequests: 100,
       maxQueueBytes: 1_000,
       slotBytes: 400,
-      isSplitAllowed: true,
+      splitting: "always",
       ...options,
     });
     this.runner = new FakeRunner(this.model, this.clock);
@@ -109,9 +109,17 @@ describe("a request", () => {
   });
 
   it("of more rows is refused where splitting is off", () => {
-    const subject = new Subject({ max_batch_size: 4 }, { isSplitAllowed: false });
+    const subject = new Subject({ max_batch_size: 4 }, { splitting: "never" });
     const reply = subject.ask(new Array<number>(5).fill(0));
     assert.match(reply.error!.message, /inference request batch-size must be <= 4 for 'm'/);
+  });
+
+  it("of more rows is split for a stream and refused for a unary call where only streams are split", () => {
+    const subject = new Subject({ max_batch_size: 4 }, { splitting: "streams" });
+    assert.equal(subject.ask([1, 2, 3, 4, 5]).outcome, "invalid");
+    const reply = subject.ask([1, 2, 3, 4, 5], { isStreamed: true });
+    subject.finish();
+    assert.deepEqual(valuesOf(reply.response!.outputs[0]!), [1, 2, 3, 4, 5]);
   });
 
   it("split in parts of which one fails: the rest is dropped before it runs", () => {

@@ -33,7 +33,7 @@ function validate(
   partial: Parameters<typeof requestOf>[1] = {},
   isSplit = false,
 ) {
-  return new Validator("m", of, isSplit).validate(requestOf(inputs, partial));
+  return new Validator("m", of).validate(requestOf(inputs, partial), isSplit);
 }
 
 describe("a request that does not fit is told in Triton's words", () => {

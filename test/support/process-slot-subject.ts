@@ -51,7 +51,7 @@ export class SlotModel {
       maxQueueRequests: 1_000,
       maxQueueBytes: 1e6,
       slotBytes: slot.slotBytes,
-      isSplitAllowed: true,
+      splitting: "always",
     });
     this.instance = new Instance(this.model, slot, loadRequest(sessionId), {
       clock,
