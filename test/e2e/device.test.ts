@@ -58,8 +58,7 @@ suite("a machine without a device", { skip: process.platform !== "linux" && "oth
 });
 
 const icd = softwareVulkan();
-const noDevice =
-  icd === undefined && "no software Vulkan device: install Debian's chromium, or set TEST_VULKAN_ICD";
+const noDevice = icd === undefined && "no software Vulkan device: install Debian's chromium, or set TEST_VULKAN_ICD";
 
 suite("WebGPU on a software Vulkan device", { skip: noDevice }, () => {
   test("the demo models answer as on the CPU, and nodes that fall back are shown", async (context) => {
