@@ -45,7 +45,7 @@ async function answer(frame: Frame): Promise<void> {
     if (frame.kind === frameKind.run) await answerRun(frame);
     else await answerControl(frame);
   } catch (error) {
-    send(encodeJson(frameKind.failed, frame.id, toFailure(error, frame.kind)));
+    send(encodeJson(frameKind.failed, frame.id, fitted(toFailure(error, frame.kind))));
   }
 }
 
@@ -160,6 +160,14 @@ function toFailure(error: unknown, kind: number): Failure {
   }
   const message = kind === frameKind.run ? "the model failed on this request" : "the model failed";
   return { reason: "runtime", message, detail };
+}
+
+/** A failure whose texts are short enough for a frame: a message may quote what a client wrote. */
+function fitted(failure: Failure): Failure {
+  const { reason, message, detail } = failure;
+  if (Buffer.byteLength(JSON.stringify(failure)) + 64 <= maxFrameBytes) return failure;
+  const half = Math.ceil(Math.max(message.length, detail.length) / 2);
+  return fitted({ reason, message: message.slice(0, half), detail: detail.slice(0, half) });
 }
 
 function detailOf(error: Error): string {

@@ -1,49 +1,68 @@
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
-import { createTensor } from "../../src/client/tensor-values.ts";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { inputBytes, QueueEntry } from "../../src/runtime/queue-entry.ts";
 import { SlotLimit } from "../../src/runtime/slot-limit.ts";
+import { splitRequest } from "../../src/runtime/split-request.ts";
 import type { Tensor } from "../../src/tensor.ts";
+import { contextOf, RecordingReply, requestOf } from "../support/runtime-requests.ts";
+import { packBytes, someTensor } from "../support/tensors.ts";
 
-function request(...inputs: Tensor[]) {
-  const byteLength = inputs.reduce((sum, { data }) => sum + data.length, 0);
-  return { inputs, rows: inputs[0]?.shape[0] ?? 0, byteLength };
+function entryOf(inputs: readonly Tensor[], rows: number): QueueEntry {
+  const valid = { inputs, rows, shapeKey: "", outputs: [] };
+  return new QueueEntry(requestOf(inputs), contextOf(), new RecordingReply(), valid, Number.POSITIVE_INFINITY);
 }
 
-/** Rows of 40 bytes. */
-const numbers = (rows: number) => request(createTensor("X", "FP32", [rows, 10], new Float32Array(rows * 10)));
-
-suite("a slot's limit", () => {
-  test("what fits goes in parts of the largest batch", () => {
-    assert.equal(new SlotLimit(1000, 8).rowsOf(numbers(25)), 8);
+describe("a request beyond a slot", () => {
+  it("is cut so that every part fits, or refused", () => {
+    const aRequest = fc
+      .integer({ min: 1, max: 12 })
+      .chain((rows) =>
+        fc.tuple(
+          someTensor("BYTES", [rows, 2]),
+          someTensor("FP32", [rows, 3]),
+          fc.integer({ min: 1, max: 400 }),
+          fc.integer({ min: 1, max: 8 }),
+        ),
+      );
+    fc.assert(
+      fc.property(aRequest, ([strings, floats, slotBytes, maxRows]) => {
+        const rows = strings.shape[0] as number;
+        const entry = entryOf([strings, floats], rows);
+        const limit = new SlotLimit(slotBytes, maxRows);
+        try {
+          limit.check(entry, entry.byteLength);
+        } catch (error) {
+          assert.equal((error as { reason?: string }).reason, "too_large");
+          assert.ok(entry.byteLength > slotBytes);
+          return;
+        }
+        const size = limit.rowsOf(entry);
+        assert.ok(size >= 1 && size <= maxRows);
+        for (const part of splitRequest(entry, size, new RecordingReply())) assert.ok(part.byteLength <= slotBytes);
+      }),
+      { numRuns: 300 },
+    );
   });
 
-  test("what does not fit goes in parts of as many rows as fit", () => {
-    const limit = new SlotLimit(100, 8);
-    limit.check(numbers(25), numbers(25).byteLength);
-    assert.equal(limit.rowsOf(numbers(25)), 2);
-    assert.equal(new SlotLimit(40, 8).rowsOf(numbers(25)), 1);
-  });
-
-  test("a row beyond the slot is refused with both sizes and the option", () => {
-    assert.throws(() => new SlotLimit(39, 8).check(numbers(2), 80), {
+  it("is one piece where the model does not batch", () => {
+    const entry = entryOf([{ name: "x", datatype: "UINT8", shape: [9], data: new Uint8Array(9) }], 1);
+    const limit = new SlotLimit(9, 0);
+    limit.check(entry, entry.byteLength);
+    assert.equal(limit.rowsOf(entry), Number.POSITIVE_INFINITY);
+    assert.throws(() => new SlotLimit(8, 0).check(entry, entry.byteLength), {
       reason: "too_large",
-      message: "a row of 40 bytes exceeds the 39 bytes that a batch may carry (--arena-max-bytes)",
       retryAfterMs: -1,
+      message: "a request of 9 bytes exceeds the 8 bytes that a batch may carry (--arena-max-bytes)",
     });
   });
 
-  test("rows of text count with the longest, over all inputs", () => {
-    const text = createTensor("T", "BYTES", [3, 1], ["a", "x".repeat(56), "b"]); // 5, 60 and 5 bytes
-    const ids = createTensor("I", "INT64", [3, 1], [1, 2, 3]);
-    const limit = new SlotLimit(68, 8);
-    limit.check(request(text, ids), 94);
-    assert.equal(limit.rowsOf(request(text, ids)), 1);
-    assert.throws(() => new SlotLimit(67, 8).check(request(text, ids), 94), /a row of 68 bytes/);
-  });
-
-  test("a model that does not batch takes a request whole or not at all", () => {
-    const limit = new SlotLimit(100, 0);
-    assert.equal(limit.rowsOf(numbers(2)), Number.POSITIVE_INFINITY);
-    assert.throws(() => limit.check(numbers(3), 120), /a request of 120 bytes exceeds the 100 bytes/);
+  it("is refused for one row that fits nowhere, naming it", () => {
+    const data = packBytes([Buffer.alloc(2), Buffer.alloc(60), Buffer.alloc(2)]);
+    const inputs = [{ name: "x", datatype: "BYTES", shape: [3], data } as const];
+    assert.throws(() => new SlotLimit(50, 8).check({ inputs, rows: 3 }, inputBytes(inputs)), {
+      reason: "too_large",
+      message: /a row of 64 bytes/,
+    });
   });
 });
