@@ -175,10 +175,14 @@ export const differences: readonly Difference[] = [
   },
   {
     id: "split",
-    what: "A request of more rows than max_batch_size is split and joined where the configuration names no max_batch_size or sets `sluice_split_oversized`.",
-    reason: "The limit is the server's affair. With a written max_batch_size the default is Triton's refusal.",
+    what: "A request of more rows than max_batch_size is split and joined on streams, where the configuration names no max_batch_size, and where it sets `sluice_split_oversized`.",
+    reason:
+      "The limit is the server's affair. A unary call to a model with a written max_batch_size gets Triton's refusal.",
     explains: (_name, theirs, ours) =>
-      /batch-size must be <= 4 for 'split'/.test(theirs.message) && isAnswered(ours) && hasRows(ours, "9"),
+      /batch-size must be <= \d+ for /.test(theirs.message) &&
+      (theirs.code === -1 || / for 'split'/.test(theirs.message)) &&
+      isAnswered(ours) &&
+      hasRows(ours, "9"),
   },
   {
     id: "batch-mismatch-name",
