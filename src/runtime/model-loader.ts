@@ -4,6 +4,7 @@ import type { Signature } from "../inference.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import type { Clock } from "./clock.ts";
+import { fitsRanFrame, fitsRunFrame, maxFrameBytes } from "./frames.ts";
 import { Instance } from "./instance.ts";
 import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
 import type { Model, ModelDescription } from "./model.ts";
@@ -133,30 +134,41 @@ export class ModelLoader {
   ): Promise<LoadedVersion> {
     const { config, clock, placement } = this.#options;
     const { result } = tried;
+    checkFrame(source.name, result.signature);
     const count = Math.max(
       1,
       (result.config.instance_group ?? []).reduce((sum, group) => sum + Math.max(1, group.count ?? 1), 0),
     );
     const used = new Set<ProcessSlot>();
     const loaded: { place: Place; request: LoadRequest; generation: number }[] = [];
-    for (let i = 0; i < count; i++) {
-      const isFirstOwn = i < places.length;
-      const place =
-        places[i] ??
-        (tried.isShared ? placement.acquireShared(used) : undefined) ??
-        placement.acquireOwn(parameters.intraOpThreads ?? 0, parameters.prefetch);
-      if (!isFirstOwn) places.push(place);
-      used.add(place.slot);
-      const request = {
-        ...finalRequest(tried.request, result),
-        intraOpThreads: place.threads,
-        sessionId: isFirstOwn ? tried.request.sessionId : this.#nextSessionId++,
-      };
-      const { generation } = place.slot;
-      if (!isFirstOwn) await place.slot.control(request, config.loadTimeoutMs);
-      if (tried.isWarm)
-        await this.#warmUp(place.slot, request.sessionId, result, bucketsOf(result.signature), config.loadTimeoutMs);
-      loaded.push({ place, request, generation });
+    try {
+      for (let i = 0; i < count; i++) {
+        const isFirstOwn = i < places.length;
+        const place =
+          places[i] ??
+          (tried.isShared ? placement.acquireShared(used) : undefined) ??
+          placement.acquireOwn(parameters.intraOpThreads ?? 0, parameters.prefetch);
+        if (!isFirstOwn) places.push(place);
+        used.add(place.slot);
+        const request = {
+          ...finalRequest(tried.request, result),
+          intraOpThreads: place.threads,
+          sessionId: isFirstOwn ? tried.request.sessionId : this.#nextSessionId++,
+        };
+        const { generation } = place.slot;
+        if (!isFirstOwn) await place.slot.control(request, config.loadTimeoutMs);
+        loaded.push({ place, request, generation });
+        if (tried.isWarm)
+          await this.#warmUp(place.slot, request.sessionId, result, bucketsOf(result.signature), config.loadTimeoutMs);
+      }
+    } catch (error) {
+      // In a process of its own a session ends with the process, in a shared one it would stay for ever.
+      for (const { place, request } of loaded) {
+        if (!place.isShared) continue;
+        const unload = { operation: "unload", sessionId: request.sessionId } as const;
+        place.slot.control(unload, config.loadTimeoutMs).catch(() => {});
+      }
+      throw error;
     }
     const description: ModelDescription = {
       name: source.name,
@@ -320,6 +332,16 @@ class ServingVersion implements LoadedVersion {
 function splittingOf(setting: boolean | undefined, isSizeOurs: boolean): Splitting {
   if (setting !== undefined) return setting ? "always" : "never";
   return isSizeOurs ? "always" : "streams";
+}
+
+/** @throws InferenceError "refused" when no frame could name all inputs and outputs of one batch */
+function checkFrame(name: string, { inputs, outputs }: Signature): void {
+  const ranks = (specs: Signature["inputs"]) => specs.map(({ dims, modelDims }) => 1 + (modelDims ?? dims).length);
+  if (fitsRunFrame(ranks(inputs), outputs.length) && fitsRanFrame(ranks(outputs), 0)) return;
+  throw new InferenceError(
+    "refused",
+    `model '${name}' has ${inputs.length} inputs and ${outputs.length} outputs, more than a frame of ${maxFrameBytes} bytes describes`,
+  );
 }
 
 function finalRequest(request: LoadRequest, result: LoadResult): LoadRequest {

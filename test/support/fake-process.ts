@@ -57,6 +57,8 @@ export class FakeProcess {
   readonly sessions = new Set<number>();
   /** What it was asked, in order: `load 1`, `run 1`, and so on. */
   readonly log: string[] = [];
+  /** What it answers to control requests; what this throws is a failure. */
+  reply: (request: ControlRequest) => unknown = () => ({});
   /** What `answer` tells of resident memory. */
   residentBytes = 0;
   isStopping = false;
@@ -85,6 +87,11 @@ export class FakeProcess {
 
   get pending(): number {
     return this.#pending.length;
+  }
+
+  /** The control request that it works on; undefined: none, or a run. */
+  get next(): ControlRequest | undefined {
+    return this.#pending[0]?.control?.request;
   }
 
   run(_limitMs: number, write: (arena: Arena, slot: number) => RunFrame, outcome: Outcome<RanFrame>): void {
@@ -136,10 +143,17 @@ export class FakeProcess {
       const ran = { ...echo(this.#arena, frame, this.#signature), inferMs: runMs, residentBytes: this.residentBytes };
       this.#settle(() => outcome.result(ran));
     } else if (next?.control !== undefined) {
-      const { request, resolve } = next.control;
+      const { request, resolve, reject } = next.control;
+      let value: unknown;
+      try {
+        value = this.reply(request);
+      } catch (error) {
+        this.#settle(() => () => reject(error));
+        return;
+      }
       if (request.operation === "load") this.sessions.add(request.sessionId);
       if (request.operation === "unload") this.sessions.delete(request.sessionId);
-      this.#settle(() => () => resolve({}));
+      this.#settle(() => () => resolve(value));
     }
   }
 

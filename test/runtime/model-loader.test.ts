@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { resolveConfig } from "../../src/config.ts";
+import type { Signature } from "../../src/inference.ts";
+import type { ModelConfig } from "../../src/model/model-config.ts";
+import type { ControlRequest } from "../../src/runtime/load-protocol.ts";
+import { bucketsOf, type LoadedVersion, ModelLoader } from "../../src/runtime/model-loader.ts";
+import type { Place, Placement } from "../../src/runtime/placement.ts";
+import { sourceOf } from "../support/fake-loader.ts";
+import { SlotSubject, settle } from "../support/process-slot-subject.ts";
+import { RecordingObserver } from "../support/recording-observer.ts";
+import { echoDescription } from "../support/runtime-requests.ts";
+
+/** A place for small models: one trial slot and two shared ones, over fake processes that answer by themselves. */
+class Subject {
+  readonly slots = [new SlotSubject(), new SlotSubject(), new SlotSubject()] as const;
+  readonly reports: string[] = [];
+  /** What a process is asked for; may throw. */
+  onControl: (request: ControlRequest, slot: number) => void = () => {};
+  /** Which control requests take the process along. */
+  isDeadly: (request: ControlRequest) => boolean = () => false;
+  /** Places that have been given back. */
+  released = 0;
+  signature: Signature = echoDescription().signature;
+  readonly loader: ModelLoader;
+  #config: ModelConfig = {};
+
+  constructor() {
+    const place = (index: number): Place => ({
+      slot: this.slots[index]!.slot,
+      threads: 1,
+      isShared: true,
+      release: () => {
+        this.released++;
+      },
+    });
+    const placement: Partial<Placement> = {
+      isShared: () => true,
+      withTrial: (use) => use(this.slots[0].slot),
+      acquireShared: (avoid) => [1, 2].map(place).find(({ slot }) => !avoid.has(slot)),
+    };
+    this.loader = new ModelLoader({
+      config: resolveConfig({ device: "cpu" }),
+      placement: placement as Placement,
+      clock: this.slots[0].clock,
+      report: (message) => this.reports.push(message),
+    });
+  }
+
+  /** Loads, with processes that work until it is done. */
+  async load(config: ModelConfig = {}): Promise<LoadedVersion> {
+    this.#config = config;
+    let isDone = false;
+    const loaded = this.loader.load({ ...sourceOf("1"), config }, new RecordingObserver()).finally(() => {
+      isDone = true;
+    });
+    loaded.catch(() => {});
+    while (!isDone) await this.#work();
+    for (let i = 0; i < 5; i++) await this.#work();
+    return loaded;
+  }
+
+  async #work(): Promise<void> {
+    for (const [index, slot] of this.slots.entries()) {
+      slot.clock.turn();
+      for (const process of slot.processes) {
+        process.reply = (request) => {
+          this.onControl(request, index);
+          return {
+            config: { max_batch_size: this.signature.maxBatchSize, ...this.#config },
+            signature: this.signature,
+            provider: { requested: "cpu", actual: "cpu", isPartial: false, detail: "" },
+            batching: request.operation === "load" ? request.batching : "on: by the test",
+            classNames: new Map(),
+          };
+        };
+        if (process.next !== undefined && this.isDeadly(process.next)) process.die("crash");
+        else process.answer();
+      }
+    }
+    await settle();
+  }
+
+  /** Sessions in each slot. */
+  get sessions(): number[] {
+    return this.slots.map(({ processes }) => processes.reduce((sum, { sessions }) => sum + sessions.size, 0));
+  }
+
+  /** What each slot's processes were asked. */
+  log(slot: number): string[] {
+    return this.slots[slot]!.processes.flatMap(({ log }) => log.map((line) => line.split(" ")[0]!));
+  }
+}
+
+const twoInstances: ModelConfig = { instance_group: [{ count: 2 }] };
+
+describe("a small model", () => {
+  it("is tried apart, then loaded and warmed up where it serves", async () => {
+    const subject = new Subject();
+    const { model, unavailable } = await subject.load();
+    assert.equal(unavailable, undefined);
+    assert.equal(model.description.batching, "on: by the test");
+    assert.deepEqual(subject.log(0), ["load", "try", "warm-up", "unload"]);
+    assert.deepEqual(subject.log(1), ["load", "warm-up", "warm-up", "warm-up", "warm-up"]);
+    assert.deepEqual(subject.sessions, [0, 1, 0]);
+  });
+
+  it("has one session for each instance, in different processes", async () => {
+    const subject = new Subject();
+    await subject.load(twoInstances);
+    assert.deepEqual(subject.sessions, [0, 1, 1]);
+  });
+
+  it("that kills its trial serves without batching and without warm-up", async () => {
+    const subject = new Subject();
+    subject.isDeadly = ({ operation }) => operation === "try";
+    const { model } = await subject.load();
+    assert.equal(model.description.batching, "untried");
+    assert.deepEqual(subject.log(1), ["load"]);
+    assert.match(subject.reports[0]!, /did not end well/);
+  });
+
+  it("that kills whatever loads it is refused", async () => {
+    const subject = new Subject();
+    subject.isDeadly = ({ operation }) => operation === "load";
+    await assert.rejects(subject.load(), { reason: "refused", message: "loading model 'm' ended its runtime process" });
+  });
+
+  it("leaves nothing behind when a later instance fails to load", async () => {
+    const subject = new Subject();
+    subject.onControl = ({ operation }, slot) => {
+      if (operation === "load" && slot === 2) throw new Error("no room");
+    };
+    await assert.rejects(subject.load(twoInstances), /no room/);
+    assert.deepEqual(subject.sessions, [0, 0, 0]);
+    assert.equal(subject.released, 2);
+  });
+
+  it("leaves nothing behind when its warm-up samples fail where it is to serve", async () => {
+    const subject = new Subject();
+    subject.onControl = ({ operation }, slot) => {
+      if (operation === "warm-up" && slot === 1) throw new Error("by the test");
+    };
+    const config = { model_warmup: [{ name: "sample" }] };
+    await assert.rejects(subject.load(config), { reason: "refused", message: "warm-up sample 'sample' failed" });
+    assert.deepEqual(subject.sessions, [0, 0, 0]);
+  });
+
+  it("with more inputs or outputs than a frame describes is refused before it serves", async () => {
+    const spec = { datatype: "FP32", dims: [1, 1, 1] } as const;
+    const many = Array.from({ length: 120 }, (_, index) => ({ ...spec, name: `t${index}` }));
+    const one = [{ ...spec, name: "t" }];
+    for (const [inputs, outputs] of [
+      [many, one],
+      [one, many],
+    ] as const) {
+      const subject = new Subject();
+      subject.signature = { inputs, outputs, maxBatchSize: 8 };
+      await assert.rejects(subject.load(), {
+        reason: "refused",
+        message: /has (120|1) inputs and (1|120) outputs, more than a frame/,
+      });
+      assert.deepEqual(subject.sessions, [0, 0, 0]);
+    }
+  });
+});
+
+describe("bucketsOf", () => {
+  it("gives powers of two and the largest batch", () => {
+    const of = (maxBatchSize: number) => bucketsOf({ inputs: [], outputs: [], maxBatchSize });
+    assert.deepEqual([of(0), of(1), of(2), of(6), of(8)], [[1], [1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]);
+  });
+});
