@@ -185,6 +185,15 @@ describe("a reload", () => {
     assert.equal(subject.versions.areAllReady, false);
   });
 
+  it("that brings a version back while it still ends does not end its series", async () => {
+    const subject = new Subject();
+    for (const version of ["1", "2", "1"]) await subject.serve(version);
+    subject.loader.versions[0]?.finish();
+    subject.loader.versions[1]?.finish();
+    await settle();
+    assert.deepEqual(subject.observer.removed, ["m/2"]);
+  });
+
   it("of a repository entry that cannot be read leaves what serves, and tells why", async () => {
     const subject = new Subject();
     await subject.serve("1");

@@ -148,6 +148,11 @@ describe("a request that does not fit is told in Triton's words", () => {
     });
   }
 
+  it("a length of one fits one only, on either side", () => {
+    assert.throws(() => validate(signature([spec("a", { dims: [1] })]), [tensor("a", [1, 3])]), { reason: "invalid" });
+    assert.throws(() => validate(signature([spec("a", { dims: [3] })]), [tensor("a", [1, 1])]), { reason: "invalid" });
+  });
+
   it("the note on batching is only for models that batch", () => {
     assert.throws(
       () => validate(unbatched, [tensor("a", [3, 1])]),
