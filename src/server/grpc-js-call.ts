@@ -225,6 +225,8 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     } catch (error) {
       this.#surroundings.log.error("a call's clean-up failed", { method: this.method, error });
     }
+    // Node links the HTTP/2 streams of a connection, so a dead call may outlive many collections: what it holds must not.
+    this.#listener = undefined;
   }
 
   #fail(error: unknown): void {

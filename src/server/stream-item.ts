@@ -78,6 +78,7 @@ export class StreamItem implements Reply {
       return;
     }
     this.isEnded = isFinal;
+    if (isFinal) this.#question = undefined; // the request's bytes are not needed any more
     this.#stream.answer(this, bytes);
   }
 

@@ -83,6 +83,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
   #write(response: InferenceResponse): void {
     const question = this.#question;
     if (question === undefined) return;
+    this.#question = undefined; // the request's bytes are not needed any more
     const form = outputForm(question.request, outputFormOf(this.#call));
     const bytes = encodeUnaryAnswer(question, response, form, this.#surroundings.config.maxMessageBytes);
     this.#surroundings.admission.budget.acquire(bytes.length);
