@@ -213,9 +213,9 @@ export class BatchedModel implements Model {
     this.#wake();
   }
 
-  /** From now on requests are refused with this error, or accepted again (undefined). Those in the queue stay there. */
+  /** From now on requests are refused with this error, or accepted again (undefined), except while draining. Those in the queue stay there. */
   refuse(error: InferenceError | undefined): void {
-    this.#refusal = error;
+    if (this.#onDrained === undefined) this.#refusal = error;
   }
 
   /** Fails everything that waits. */
@@ -265,6 +265,22 @@ export class BatchedModel implements Model {
     }
     if (this.#isFull(level, byteLength)) throw queueFull(request, this.#pushbackMs());
     this.#slotLimit.check(valid, byteLength);
+    const { inputs, rows } = valid;
+    const maxRows = this.#slotLimit.rowsOf({ inputs, rows, byteLength });
+    if (rows > maxRows) this.#checkParts(request, rows, Math.ceil(rows / maxRows));
+  }
+
+  /** Each part of a split request takes a place in the queue. Rows alone bound nothing: a row of no elements takes no bytes. */
+  #checkParts(request: InferenceRequest, rows: number, parts: number): void {
+    const { maxQueueRequests } = this.#options;
+    if (parts > maxQueueRequests) {
+      throw new InferenceError(
+        "too_large",
+        `a request of ${rows} rows takes ${parts} batches, more than the ${maxQueueRequests} requests that may wait (--max-queue-requests)`,
+        { retryAfterMs: -1 },
+      );
+    }
+    if (this.#queue.requests + parts > maxQueueRequests) throw queueFull(request, this.#pushbackMs());
   }
 
   #isFull(level: number, byteLength: number): boolean {

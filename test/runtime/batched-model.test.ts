@@ -158,6 +158,47 @@ describe("limits of the queue", () => {
     assert.equal(subject.ask().outcome, "waiting");
   });
 
+  it("requests: a split one counts with its parts, whatever its bytes", () => {
+    const subject = new Subject({ max_batch_size: 2 }, { maxQueueRequests: 3 });
+    const tooMany = subject.ask(new Array<number>(7).fill(0));
+    assert.equal(tooMany.outcome, "too_large");
+    assert.equal(
+      tooMany.error?.message,
+      "a request of 7 rows takes 4 batches, more than the 3 requests that may wait (--max-queue-requests)",
+    );
+    const three = subject.ask([1, 2, 3, 4, 5]);
+    assert.equal(subject.model.pending, 3);
+    assert.equal(subject.ask().outcome, "queue_full");
+    subject.finish();
+    const waiting = subject.ask();
+    const crowded = subject.ask(new Array<number>(6).fill(0));
+    assert.equal(crowded.outcome, "queue_full");
+    subject.finish();
+    assert.deepEqual([three.outcome, waiting.outcome], ["ok", "ok"]);
+  });
+
+  it("requests: rows of no elements, of which any number fits a message, are counted too", () => {
+    const description = echoDescription();
+    const signature = { ...description.signature, inputs: [{ name: "x", datatype: "FP32", dims: [-1] } as const] };
+    const subject = new Subject();
+    const model = new BatchedModel(
+      { ...description, signature },
+      {
+        clock: subject.clock,
+        observers: subject.observer,
+        maxQueueRequests: 100,
+        maxQueueBytes: 1_000,
+        slotBytes: 400,
+        splitting: "always",
+      },
+    );
+    const reply = new RecordingReply();
+    const shape = [Number.MAX_SAFE_INTEGER, 0];
+    model.infer(requestOf([{ name: "x", datatype: "FP32", shape, data: new Uint8Array() }]), contextOf(), reply);
+    assert.equal(reply.outcome, "too_large");
+    assert.equal(model.pending, 0);
+  });
+
   it("bytes: but a single request is always let in", () => {
     const subject = new Subject({}, { maxQueueBytes: 6 });
     assert.equal(subject.ask([1, 2]).outcome, "waiting");
@@ -361,6 +402,13 @@ describe("draining", () => {
     subject.runner.succeed();
     await drained;
     assert.equal(waiting.outcome, "ok");
+  });
+
+  it("lets nobody in again, whatever becomes of the instances", async () => {
+    const subject = new Subject();
+    await subject.model.drain(new InferenceError("draining", "by the test"));
+    subject.model.refuse(undefined);
+    assert.equal(subject.ask().outcome, "draining");
   });
 
   it("is done at once when nothing is accepted, and may be asked for twice", async () => {
