@@ -177,18 +177,22 @@ export class ProcessSlot {
 
   /** Ends the process after what is under way; what waits behind that fails. */
   stop(): void {
-    this.#isStopped = true;
-    this.#cancelTrim?.();
+    this.#close();
     if (this.#process === undefined) this.#refuseAll();
     else this.#process.stop();
-    for (const task of this.#controls.splice(0)) task.reject(stopping());
   }
 
   /** Ends the process at once. */
   kill(): void {
-    this.#isStopped = true;
+    this.#close();
     if (this.#process === undefined) this.#refuseAll();
     else this.#process.kill();
+  }
+
+  #close(): void {
+    this.#isStopped = true;
+    this.#cancelTrim?.();
+    for (const task of this.#controls.splice(0)) task.reject(stopping());
   }
 
   #refuseAll(): void {
@@ -302,6 +306,7 @@ export class ProcessSlot {
       this.#turns.withdraw(residency);
     }
     this.#restartLater();
+    if (this.#controls.length > 0) this.#dispatch(); // does not wait for residents that have to
   }
 
   /**
@@ -352,6 +357,10 @@ export class ProcessSlot {
     const { resident } = residency;
     try {
       await this.#ask(resident.loadRequest, resident.loadTimeoutMs, residency);
+      if (!this.#residencies.has(resident)) {
+        void this.#unload(resident).catch(() => {}); // it left meanwhile, and nobody else knows of the session
+        return true;
+      }
       residency.isLoaded = true;
       resident.onLoaded();
       return true;
@@ -422,7 +431,7 @@ export class ProcessSlot {
 
   #trim(): void {
     this.#cancelTrim = undefined;
-    const idleMs = this.#options.clock.now() - this.#lastGrantMs;
+    const idleMs = this.#process?.isIdle === false ? 0 : this.#options.clock.now() - this.#lastGrantMs;
     if (idleMs < trimAfterMs) {
       this.#cancelTrim = this.#options.clock.after(trimAfterMs - idleMs, () => this.#trim());
     } else {

@@ -75,6 +75,18 @@ describe("a slot", () => {
     subject.clock.advance(1_000);
     assert.equal(subject.process.trims, 1);
   });
+
+  it("gives the arena back after a run that was under way when it last looked", async () => {
+    const subject = new SlotSubject();
+    const model = await subject.add(1);
+    model.ask();
+    subject.clock.turn();
+    subject.clock.advance(5_000);
+    assert.equal(subject.process.trims, 0);
+    await subject.answer();
+    subject.clock.advance(2_000);
+    assert.equal(subject.process.trims, 1);
+  });
 });
 
 describe("fairness", () => {
@@ -276,6 +288,30 @@ describe("after a death", () => {
     subject.clock.advance(1_000);
     await subject.finish();
     assert.deepEqual(subject.process.log, ["load 2", "load 1", "run 1"]);
+  });
+
+  it("unloads a model again that left while it was loaded again", async () => {
+    const subject = new SlotSubject();
+    const [model, neighbour] = [await subject.add(1), await subject.add(2)];
+    subject.process.die("crash");
+    assert.deepEqual(subject.process.log, ["load 1"]);
+    await subject.slot.remove(model.instance);
+    await subject.finish();
+    assert.deepEqual([...subject.process.sessions], [neighbour.sessionId]);
+  });
+
+  it("a load that waited does not wait for residents that have to", async () => {
+    const subject = new SlotSubject();
+    const model = await subject.add(1);
+    subject.process.die("crash");
+    await subject.finish();
+    model.ask();
+    subject.clock.turn();
+    const load = subject.slot.control({ ...model.instance.loadRequest, sessionId: 2 }, 1_000);
+    subject.process.die("crash");
+    await subject.finish();
+    assert.deepEqual(subject.process.log, ["load 2"], "at once, while 1 waits for a moment after two crashes");
+    await load;
   });
 
   it("a crash under a new model's load counts against no resident", async () => {
@@ -570,6 +606,18 @@ describe("a stopped slot", () => {
     await subject.finish();
     assert.deepEqual(model.outcomes, ["ok", "draining"]);
     await assert.rejects(subject.slot.control({ operation: "devices" }, 1), { reason: "draining" });
+  });
+
+  it("fails what waits to be asked also when it is killed", async () => {
+    const subject = new SlotSubject();
+    const model = await subject.add(1);
+    const loads = [2, 3].map((sessionId) => subject.slot.control({ ...model.instance.loadRequest, sessionId }, 1_000));
+    subject.slot.kill();
+    const outcomes = await Promise.allSettled(loads);
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ["rejected", "rejected"],
+    );
   });
 
   it("answers everything also when it is killed, or has no process", async () => {
