@@ -28,6 +28,9 @@ export const frameKind = {
   ran: 4,
   /** Runtime to front: JSON of a {@link Failure}. */
   failed: 5,
+  /** As `run` and `ran`, with the body in the arena: of models with very many inputs or outputs. See {@link encodeReference}. */
+  longRun: 6,
+  longRan: 7,
 } as const;
 
 export type FrameKind = (typeof frameKind)[keyof typeof frameKind];
@@ -188,7 +191,7 @@ function runFrameBytes(frame: RunFrame): number {
   return bytes;
 }
 
-/** @throws InferenceError "internal" when the frame would exceed {@link maxFrameBytes}; see {@link fitsRunFrame}. */
+/** A whole message; one of more than {@link maxFrameBytes} is no frame, and its body goes into the arena. */
 export function encodeRun(id: number, frame: RunFrame): Buffer {
   const buffer = Buffer.allocUnsafe(runFrameBytes(frame));
   const cursor = beginFrame(buffer, frameKind.run, id);
@@ -214,18 +217,6 @@ export function encodeRun(id: number, frame: RunFrame): Buffer {
   return buffer;
 }
 
-/** Whether a model with so many inputs, outputs and dimensions can be asked in one frame. */
-export function fitsRunFrame(inputRanks: readonly number[], outputCount: number): boolean {
-  const inputs = inputRanks.map((rank, index) => ({
-    index,
-    shape: new Array<number>(rank).fill(0),
-    segments: [{ arena: 0, offset: 0, length: 0, rows: 0 }],
-  }));
-  const outputs = new Array<number>(outputCount).fill(0);
-  const frame = { sessionId: 0, sequenceSlot: 0, sequenceFlags: 0, inputs, outputs, outputOffset: 0, outputLimit: 0 };
-  return runFrameBytes(frame) <= maxFrameBytes;
-}
-
 export function decodeRun(body: Buffer): RunFrame {
   const reader = new Reader(body);
   const sessionId = reader.u32();
@@ -248,6 +239,7 @@ export function decodeRun(body: Buffer): RunFrame {
   return { sessionId, sequenceSlot, sequenceFlags, inputs, outputs, outputOffset, outputLimit };
 }
 
+/** A whole message, as {@link encodeRun}. */
 export function encodeRan(id: number, frame: RanFrame): Buffer {
   let bytes = headerBytes + 8 * 4 + 1 + 2 + 2 + frame.inlined.length;
   for (const output of frame.outputs) bytes += ranOutputBytes(output.shape.length);
@@ -307,13 +299,37 @@ export function encodeJson(kind: FrameKind, id: number, value: unknown): Buffer 
 
 export function encodeBody(kind: FrameKind, id: number, body: Uint8Array): Buffer {
   const buffer = Buffer.allocUnsafe(headerBytes + body.length);
+  assert(buffer.length <= maxFrameBytes, `a frame of ${buffer.length} bytes`);
   const cursor = beginFrame(buffer, kind, id);
   buffer.set(body, cursor.position);
   return buffer;
 }
 
+/** The body of an encoded message. */
+export function bodyOf(message: Buffer): Buffer {
+  return message.subarray(headerBytes);
+}
+
+/** Where in the arena the body of a long message lies. */
+export interface Reference {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export function encodeReference(kind: FrameKind, id: number, { offset, length }: Reference): Buffer {
+  const buffer = Buffer.allocUnsafe(headerBytes + 16);
+  const cursor = beginFrame(buffer, kind, id);
+  cursor.f64(offset);
+  cursor.f64(length);
+  return buffer;
+}
+
+export function decodeReference(body: Buffer): Reference {
+  const reader = new Reader(body);
+  return { offset: reader.f64(), length: reader.f64() };
+}
+
 function beginFrame(buffer: Buffer, kind: FrameKind, id: number): Cursor {
-  assert(buffer.length <= maxFrameBytes, `a frame of ${buffer.length} bytes`);
   const cursor = new Cursor(buffer, 0);
   cursor.u32(buffer.length - 4);
   cursor.u8(kind);

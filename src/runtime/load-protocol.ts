@@ -30,6 +30,8 @@ export interface LoadRequest {
   readonly intraOpThreads: number;
   readonly maxModelNodes: number;
   readonly maxModelBytes: number;
+  /** SHA-256 that the file must have, in hexadecimal; absent: any. A complete configuration belongs to one file. */
+  readonly sha256?: string;
 }
 
 export interface LoadResult {
@@ -37,6 +39,8 @@ export interface LoadResult {
   readonly signature: Signature;
   readonly provider: ProviderInfo;
   readonly batching: string;
+  /** SHA-256 of the model file. */
+  readonly sha256: string;
   /** Class names found in ZipMaps that were taken off, by output. */
   readonly classNames: ClassNames;
 }

@@ -66,6 +66,12 @@ export class LoadedModel {
       { maxNodes: request.maxModelNodes, maxBytes: request.maxModelBytes },
       (request.config.input ?? []).map(({ name }) => name ?? ""),
     );
+    if (request.sha256 !== undefined && request.sha256 !== prepared.sha256) {
+      throw new InferenceError(
+        "refused",
+        `the file of model '${request.name}' has changed since the model was loaded: load it again`,
+      );
+    }
     const { session, provider } = await createSession(prepared, request, available);
     const model = new LoadedModel(request, prepared, session, provider);
     try {
@@ -84,6 +90,7 @@ export class LoadedModel {
       signature: this.#signature,
       provider: this.#provider,
       batching: this.#batching,
+      sha256: this.#prepared.sha256,
       classNames: this.#prepared.classNames,
     };
   }

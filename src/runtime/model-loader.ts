@@ -1,10 +1,10 @@
 import type { ServeConfig } from "../config.ts";
 import { assert, InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
+import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import type { Clock } from "./clock.ts";
-import { fitsRanFrame, fitsRunFrame, maxFrameBytes } from "./frames.ts";
 import { Instance } from "./instance.ts";
 import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
 import type { Model, ModelDescription } from "./model.ts";
@@ -57,15 +57,13 @@ export class ModelLoader {
       return await this.#load(source, observers);
     } catch (error) {
       if (!(error instanceof RuntimeProcessDied)) throw error;
+      if (error.exit.kind === "timeout") throw endedProcess(source.name, error);
     }
     // Somebody else may have ended the process, a neighbour's crash for example: once more.
     try {
       return await this.#load(source, observers);
     } catch (error) {
-      if (!(error instanceof RuntimeProcessDied)) throw error;
-      throw new InferenceError("refused", `loading model '${source.name}' ended its runtime process`, {
-        cause: new Error(error.exit.detail),
-      });
+      throw error instanceof RuntimeProcessDied ? endedProcess(source.name, error) : error;
     }
   }
 
@@ -95,8 +93,8 @@ export class ModelLoader {
       (await slot.control({ ...request, batching }, loadTimeoutMs)) as LoadResult; // what process-main.ts answers to "load"
     let result: LoadResult;
     let isWarm = true;
+    await load("tried");
     try {
-      await load("tried");
       result = (await slot.control({ operation: "try", sessionId }, trialStepMs)) as LoadResult;
       await this.#warmUp(slot, sessionId, result, [1], trialStepMs);
     } catch (error) {
@@ -134,15 +132,10 @@ export class ModelLoader {
   ): Promise<LoadedVersion> {
     const { config, clock, placement } = this.#options;
     const { result } = tried;
-    checkFrame(source.name, result.signature);
-    const count = Math.max(
-      1,
-      (result.config.instance_group ?? []).reduce((sum, group) => sum + Math.max(1, group.count ?? 1), 0),
-    );
     const used = new Set<ProcessSlot>();
     const loaded: { place: Place; request: LoadRequest; generation: number }[] = [];
     try {
-      for (let i = 0; i < count; i++) {
+      for (const [i, deviceId] of instanceDevices(result.config).entries()) {
         const isFirstOwn = i < places.length;
         const place =
           places[i] ??
@@ -152,6 +145,7 @@ export class ModelLoader {
         used.add(place.slot);
         const request = {
           ...finalRequest(tried.request, result),
+          ...(deviceId === undefined ? {} : { deviceId }),
           intraOpThreads: place.threads,
           sessionId: isFirstOwn ? tried.request.sessionId : this.#nextSessionId++,
         };
@@ -328,24 +322,31 @@ class ServingVersion implements LoadedVersion {
   }
 }
 
+function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceError {
+  const what = exit.kind === "timeout" ? "took longer than --load-timeout-ms allows" : "ended its runtime process";
+  return new InferenceError("refused", `loading model '${name}' ${what}`, { cause: new Error(exit.detail) });
+}
+
 /** On for streams, and for every request where the configuration names no max_batch_size, unless the model's setting says otherwise. */
 function splittingOf(setting: boolean | undefined, isSizeOurs: boolean): Splitting {
   if (setting !== undefined) return setting ? "always" : "never";
   return isSizeOurs ? "always" : "streams";
 }
 
-/** @throws InferenceError "refused" when no frame could name all inputs and outputs of one batch */
-function checkFrame(name: string, { inputs, outputs }: Signature): void {
-  const ranks = (specs: Signature["inputs"]) => specs.map(({ dims, modelDims }) => 1 + (modelDims ?? dims).length);
-  if (fitsRunFrame(ranks(inputs), outputs.length) && fitsRanFrame(ranks(outputs), 0)) return;
-  throw new InferenceError(
-    "refused",
-    `model '${name}' has ${inputs.length} inputs and ${outputs.length} outputs, more than a frame of ${maxFrameBytes} bytes describes`,
-  );
+/** The GPU of each instance, undefined for the only or first one: Triton's `count` is a number of instances on each of a group's `gpus`. */
+function instanceDevices({ instance_group: groups = [] }: ModelConfig): readonly (number | undefined)[] {
+  const devices = groups.flatMap(({ count = 1, gpus = [] }) => {
+    const each = Math.max(1, count);
+    return gpus.length === 0
+      ? new Array<undefined>(each).fill(undefined)
+      : gpus.flatMap((gpu) => new Array<number>(each).fill(gpu));
+  });
+  return devices.length > 0 ? devices : [undefined];
 }
 
 function finalRequest(request: LoadRequest, result: LoadResult): LoadRequest {
-  return { ...request, config: result.config, batching: "final", device: toDevice(result.provider.actual) };
+  const { config, sha256, provider } = result;
+  return { ...request, config, sha256, batching: "final", device: toDevice(provider.actual) };
 }
 
 function toDevice(name: string): Device {

@@ -140,8 +140,13 @@ export class ModelRepository implements Repository {
     const config = override.config === undefined ? undefined : parseConfigJson(override.config);
     const scanned = this.#scanForLoad(name, config, override);
     if (scanned === undefined)
-      throw new InferenceError("internal", `failed to load '${name}', failed to poll from model repository`);
-    await this.#apply(scanned);
+      throw new InferenceError("runtime", `failed to load '${name}', failed to poll from model repository`);
+    try {
+      await this.#apply(scanned);
+    } catch (error) {
+      if (override.files !== undefined && override.files.size > 0) this.#overrides.discard(name);
+      throw error;
+    }
   }
 
   #scanForLoad(name: string, config: ModelConfig | undefined, override: LoadOverride): ScannedModel | undefined {

@@ -1,15 +1,21 @@
 import { readSync, writeSync } from "node:fs";
 import { InferenceError, toInferenceError } from "../errors.ts";
 import {
+  bodyOf,
+  decodeReference,
   decodeRun,
   encodeBody,
   encodeJson,
   encodeRan,
+  encodeReference,
   type Failure,
   type Frame,
   FrameDecoder,
   frameKind,
   maxFrameBytes,
+  type RanOutput,
+  type Reference,
+  type RunFrame,
 } from "./frames.ts";
 import { watchFront } from "./front-watch.ts";
 import type { AnswerRange, BodyReference, ControlRequest } from "./load-protocol.ts";
@@ -42,22 +48,37 @@ async function serveFrames(): Promise<void> {
 
 async function answer(frame: Frame): Promise<void> {
   try {
-    if (frame.kind === frameKind.run) await answerRun(frame);
+    if (frame.kind === frameKind.run) await answerRun(frame.id, frame.body);
+    else if (frame.kind === frameKind.longRun) await answerRun(frame.id, readArena(decodeReference(frame.body)));
     else await answerControl(frame);
   } catch (error) {
     send(encodeJson(frameKind.failed, frame.id, fitted(toFailure(error, frame.kind))));
   }
 }
 
-async function answerRun(frame: Frame): Promise<void> {
-  const run = decodeRun(frame.body);
+async function answerRun(id: number, body: Buffer): Promise<void> {
+  const run = decodeRun(body);
   const model = models.get(run.sessionId);
   if (model === undefined)
     throw new InferenceError("internal", "internal error", { cause: new Error(`no session ${run.sessionId}`) });
   const result = await model.run(run, arenaFd);
   runs++;
   const residentBytes = runs % runsPerMeasurement === 1 ? process.memoryUsage.rss() : 0;
-  send(encodeRan(frame.id, { ...result, residentBytes, isFinal: true }));
+  const message = encodeRan(id, { ...result, residentBytes, isFinal: true });
+  send(message.length <= maxFrameBytes ? message : placeInArena(id, message, result.outputs, run));
+}
+
+/** Puts the description of very many outputs behind them. */
+function placeInArena(id: number, message: Buffer, outputs: readonly RanOutput[], run: RunFrame): Buffer {
+  const body = bodyOf(message);
+  let offset = run.outputOffset;
+  for (const output of outputs) offset = Math.max(offset, output.offset + output.length);
+  offset = Math.ceil(offset / 8) * 8;
+  if (offset + body.length > run.outputOffset + run.outputLimit) {
+    throw new OutputTooLargeError(`the outputs and their description exceed ${run.outputLimit} bytes`);
+  }
+  writeAll(arenaFd, body, offset);
+  return encodeReference(frameKind.longRan, id, { offset, length: body.length });
 }
 
 async function answerControl(frame: Frame): Promise<void> {
@@ -78,13 +99,18 @@ function readBody(body: Buffer): ControlRequest & AnswerRange {
   // The front process is trusted: it writes these messages from typed objects.
   const message = JSON.parse(body.toString()) as (ControlRequest & AnswerRange) | BodyReference;
   if (!("arenaLength" in message)) return message;
-  const bytes = Buffer.allocUnsafe(message.arenaLength);
-  for (let done = 0; done < bytes.length; ) {
-    const count = readSync(arenaFd, bytes, done, bytes.length - done, message.arenaOffset + done);
+  const bytes = readArena({ offset: message.arenaOffset, length: message.arenaLength });
+  return JSON.parse(bytes.toString()) as ControlRequest & AnswerRange;
+}
+
+function readArena({ offset, length }: Reference): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length; ) {
+    const count = readSync(arenaFd, bytes, done, length - done, offset + done);
     if (count === 0) throw new Error("the arena ends before the message");
     done += count;
   }
-  return JSON.parse(bytes.toString()) as ControlRequest & AnswerRange;
+  return bytes;
 }
 
 async function control(request: ControlRequest): Promise<unknown> {
@@ -158,7 +184,8 @@ function toFailure(error: unknown, kind: number): Failure {
     const reason = known.reason === "refused" || known.reason === "invalid" ? known.reason : "internal";
     return { reason, message: known.message, detail };
   }
-  const message = kind === frameKind.run ? "the model failed on this request" : "the model failed";
+  const isRun = kind === frameKind.run || kind === frameKind.longRun;
+  const message = isRun ? "the model failed on this request" : "the model failed";
   return { reason: "runtime", message, detail };
 }
 

@@ -75,11 +75,19 @@ export class RepositoryFolder {
     return this.#scanFile(path, entry.name.slice(0, -onnxExtension.length), config ?? {});
   }
 
+  /** A lone model's own file, and what lies beside it under its name with something added: external data, as exporters name it. */
+  #filesOf(fileName: string, folder: string): string[] {
+    return readdirSync(folder)
+      .filter((name) => name.startsWith(fileName))
+      .map((name) => join(folder, name));
+  }
+
   /** A lone .onnx file is version 1 of a model of its name. */
   #scanFile(path: string, name: string, config: ModelConfig): ScannedModel {
     try {
       const file = contained(this.#root, path);
-      const byteLength = statSync(file).size;
+      const files = this.#filesOf(basename(file), dirname(file));
+      const byteLength = files.reduce((sum, each) => sum + (tryStat(each)?.size ?? 0), 0);
       return {
         name,
         versions: [
@@ -90,7 +98,7 @@ export class RepositoryFolder {
             folder: this.#root,
             config,
             byteLength,
-            fingerprint: fingerprint([file], config),
+            fingerprint: fingerprint(files, config),
           },
         ],
         error: undefined,

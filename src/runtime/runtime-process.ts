@@ -5,8 +5,11 @@ import { assert, InferenceError } from "../errors.ts";
 import { Arena } from "./arena.ts";
 import type { Clock } from "./clock.ts";
 import {
+  bodyOf,
   decodeRan,
+  decodeReference,
   encodeBody,
+  encodeReference,
   encodeRun,
   type Failure,
   type Frame,
@@ -150,13 +153,30 @@ export class RuntimeProcess {
     assert(slot !== undefined, "no free slot in the runtime process");
     const id = this.#takeId();
     try {
-      const frame = encodeRun(id, write(this.#arena, slot));
-      this.#frames.write(frame);
+      this.#sendRun(write(this.#arena, slot), id, slot);
     } catch (error) {
       this.#freeSlots.push(slot);
       throw error;
     }
     this.#add({ id, slot, limitMs, run: outcome, control: undefined });
+  }
+
+  /** One frame, or, where that is too small for the description, the description behind the inputs and a frame that says where. */
+  #sendRun(run: RunFrame, id: number, slot: number): void {
+    const message = encodeRun(id, run);
+    if (message.length <= maxFrameBytes) {
+      this.#frames.write(message);
+      return;
+    }
+    const body = bodyOf(message);
+    const offset = endOf(run, this.#arena.inputOffset(slot));
+    if (offset + body.length > this.#arena.inputOffset(slot) + this.#arena.slotBytes) {
+      throw new InferenceError("too_large", "the inputs leave no room for their description (--arena-max-bytes)", {
+        retryAfterMs: -1,
+      });
+    }
+    this.#arena.write([body], offset);
+    this.#frames.write(encodeReference(frameKind.longRun, id, { offset, length: body.length }));
   }
 
   /** Asks for something beside a batch. Only while idle. @throws InferenceError what the process answered, RuntimeProcessDied when it died */
@@ -301,9 +321,10 @@ export class RuntimeProcess {
   #settlement(frame: Frame, pending: Pending): () => (() => void) | undefined {
     const { run, control } = pending;
     switch (frame.kind) {
-      case frameKind.ran: {
+      case frameKind.ran:
+      case frameKind.longRan: {
         assert(run !== undefined, "outputs in answer to a control request");
-        const ran = decodeRan(frame.body);
+        const ran = decodeRan(frame.kind === frameKind.ran ? frame.body : this.#readLong(frame, pending.slot));
         assert(
           ran.outputs.every((output) => this.isOutputRange(pending.slot, output.offset, output.length)),
           "an output outside its range",
@@ -329,6 +350,12 @@ export class RuntimeProcess {
     }
   }
 
+  #readLong(frame: Frame, slot: number): Buffer {
+    const { offset, length } = decodeReference(frame.body);
+    assert(this.isOutputRange(slot, offset, length), "an answer outside its range");
+    return this.#arena.read(offset, length);
+  }
+
   #readBody(message: unknown, slot: number): unknown {
     if (typeof message !== "object" || message === null || !("arenaLength" in message)) return message;
     const { arenaOffset, arenaLength } = message as BodyReference; // recognised by its field
@@ -352,6 +379,15 @@ export class RuntimeProcess {
     for (const { id, run, control } of pending) (run ?? control)?.died(exit, id === this.#watchedId);
     this.#options.onExit(exit);
   }
+}
+
+/** The first aligned byte behind the inputs of a batch. */
+function endOf(run: RunFrame, start: number): number {
+  let end = start;
+  for (const { segments } of run.inputs) {
+    for (const { offset, length } of segments) end = Math.max(end, offset + length);
+  }
+  return Math.ceil(end / 8) * 8;
 }
 
 /** The process ended before it answered a control request. */

@@ -71,6 +71,7 @@ class Subject {
             signature: this.signature,
             provider: { requested: "cpu", actual: "cpu", isPartial: false, detail: "" },
             batching: request.operation === "load" ? request.batching : "on: by the test",
+            sha256: "digest by the test",
             classNames: new Map(),
           };
         };
@@ -146,22 +147,24 @@ describe("a small model", () => {
     assert.deepEqual(subject.sessions, [0, 0, 0]);
   });
 
-  it("with more inputs or outputs than a frame describes is refused before it serves", async () => {
-    const spec = { datatype: "FP32", dims: [1, 1, 1] } as const;
-    const many = Array.from({ length: 120 }, (_, index) => ({ ...spec, name: `t${index}` }));
-    const one = [{ ...spec, name: "t" }];
-    for (const [inputs, outputs] of [
-      [many, one],
-      [one, many],
-    ] as const) {
-      const subject = new Subject();
-      subject.signature = { inputs, outputs, maxBatchSize: 8 };
-      await assert.rejects(subject.load(), {
-        reason: "refused",
-        message: /has (120|1) inputs and (1|120) outputs, more than a frame/,
-      });
-      assert.deepEqual(subject.sessions, [0, 0, 0]);
-    }
+  it("has as many instances on each GPU of a group as its count says", async () => {
+    const subject = new Subject();
+    const devices: (number | undefined)[] = [];
+    subject.onControl = (request, slot) => {
+      if (request.operation === "load" && slot > 0) devices.push(request.deviceId);
+    };
+    await subject.load({ instance_group: [{ count: 1, gpus: [0, 3] }] });
+    assert.deepEqual(devices, [0, 3]);
+  });
+
+  it("is loaded where it serves only from the file that was tried", async () => {
+    const subject = new Subject();
+    const digests: (string | undefined)[] = [];
+    subject.onControl = (request) => {
+      if (request.operation === "load") digests.push(request.sha256);
+    };
+    await subject.load();
+    assert.deepEqual(digests, [undefined, "digest by the test"]);
   });
 });
 
