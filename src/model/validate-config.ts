@@ -16,8 +16,8 @@ import { checkUnsupported } from "./unsupported-config.ts";
 export const onnxBackend = "onnxruntime";
 export const onnxPlatform = "onnxruntime_onnx";
 
-/** Most instances that one group may ask for; each is a session, often in a process of its own. */
-export const maxInstancesOfGroup = 256;
+/** Most instances that all groups of a model may ask for together; each is a session, often in a process of its own. */
+export const maxInstances = 256;
 
 /**
  * Checks a written configuration in itself, before any file of the model is looked at: Triton's rules, what sluice does not do, and our own
@@ -33,7 +33,7 @@ export function validateConfig(config: ModelConfig, name: string): void {
   checkTensors("input", config.input ?? []);
   checkTensors("output", config.output ?? []);
   checkVersionPolicy(config);
-  (config.instance_group ?? []).forEach(checkInstanceGroup);
+  checkInstanceGroups(config.instance_group ?? []);
   checkBatching(config);
   for (const [i, warmup] of (config.model_warmup ?? []).entries()) checkWarmup(config, warmup, i);
   resolveModelParameters(config);
@@ -114,6 +114,17 @@ function checkVersionPolicy({ version_policy: policy }: ModelConfig): void {
   if (negative !== undefined) refuse("version_policy.specific.versions", negative, "version numbers of 0 or more");
 }
 
+function checkInstanceGroups(groups: readonly ModelConfigInstanceGroup[]): void {
+  groups.forEach(checkInstanceGroup);
+  let instances = 0;
+  for (const { count = 1, gpus = [] } of groups) instances += Math.max(1, count) * Math.max(1, gpus.length);
+  if (instances <= maxInstances) return;
+  throw new InferenceError(
+    "refused",
+    `instance_group asks for ${instances} instances, expected at most ${maxInstances}`,
+  );
+}
+
 function checkInstanceGroup({ kind = "KIND_AUTO", count, gpus }: ModelConfigInstanceGroup, i: number): void {
   const label = `instance_group[${i}]`;
   if (kind === "KIND_MODEL") {
@@ -122,8 +133,8 @@ function checkInstanceGroup({ kind = "KIND_AUTO", count, gpus }: ModelConfigInst
       `${label}: KIND_MODEL does not apply to ONNX models, expected KIND_AUTO, KIND_CPU or KIND_GPU`,
     );
   }
-  if (count !== undefined && (count < 0 || count > maxInstancesOfGroup))
-    refuse(`${label}.count`, count, `a number up to ${maxInstancesOfGroup}`);
+  if (count !== undefined && (count < 0 || count > maxInstances))
+    refuse(`${label}.count`, count, `a number up to ${maxInstances}`);
   if (gpus === undefined) return;
   if (kind === "KIND_CPU")
     throw new InferenceError("refused", `${label}: KIND_CPU with gpus [${gpus}], expected one or the other`);

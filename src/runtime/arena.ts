@@ -19,7 +19,6 @@ export class Arena {
   readonly fd: number;
   /** Bytes that the inputs of one batch, or its outputs, may take. */
   readonly slotBytes: number;
-  #isUsed = false;
 
   private constructor(fd: number, slotBytes: number) {
     this.fd = fd;
@@ -30,7 +29,7 @@ export class Arena {
    * @param folder where the file is created; empty: /dev/shm where it exists, else the temporary folder
    * @param maxBytes bound of all input ranges together, and again of all output ranges
    * @param slots batches that may be under way at a time
-   * @throws InferenceError "invalid" when the folder cannot hold the file
+   * @throws InferenceError "shed" when the folder cannot hold the file; the folder stands in the cause, since a client may hear the text
    */
   static create(folder: string, maxBytes: number, slots: number): Arena {
     const directory = folder !== "" ? folder : existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
@@ -40,7 +39,7 @@ export class Arena {
       unlinkSync(path);
       return new Arena(fd, Math.floor(maxBytes / slots));
     } catch (cause) {
-      throw new InferenceError("invalid", `cannot create shared memory in the arena folder '${directory}'`, { cause });
+      throw new InferenceError("shed", "cannot create shared memory in the arena folder (--arena-folder)", { cause });
     }
   }
 
@@ -59,7 +58,6 @@ export class Arena {
    * @throws InferenceError "shed" when the file system has no room (a container's /dev/shm is often 64 MB)
    */
   write(buffers: readonly Uint8Array[], offset: number): void {
-    this.#isUsed = true;
     try {
       let position = offset;
       for (let first = 0; first < buffers.length; first += maxVectors) {
@@ -91,8 +89,6 @@ export class Arena {
 
   /** Gives all memory back to the system. Only while no slot is in use. */
   trim(): void {
-    if (!this.#isUsed) return;
-    this.#isUsed = false;
     ftruncateSync(this.fd, 0);
   }
 

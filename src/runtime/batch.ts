@@ -81,6 +81,8 @@ export function splitBatch(
     const spec = signature.outputs[output.index];
     if (spec === undefined || output.datatype !== spec.datatype)
       throw invalidAnswer(`an unknown output ${output.index}`);
+    // Each is copied out: a process in foreign hands could name its whole range thousands of times.
+    if (columns.has(output.index)) throw invalidAnswer(`output ${output.index} twice`);
     columns.set(
       output.index,
       splitOutput(output, spec, read, entries, signature.maxBatchSize > 0 ? paddedRows : undefined),

@@ -72,6 +72,12 @@ const refused: [string, string, RegExp][] = [
   ["devices for the CPU", group("kind: KIND_CPU gpus: [0]"), /KIND_CPU with gpus \[0\]/],
   ["a device twice", group("gpus: [1, 1]"), /gpus is \[1,1\]/],
   ["too many instances", group("count: 1000"), /count is 1000, expected a number up to 256/],
+  [
+    "too many instances of several groups",
+    "instance_group { count: 200 } instance_group { count: 57 }",
+    /instance_group asks for 257 instances, expected at most 256/,
+  ],
+  ["too many instances on several devices", group("count: 129 gpus: [0, 1]"), /asks for 258 instances/],
   ["a profile", group("profile: ['0']"), /instance_group\.profile is not supported/],
   ["a passive instance", group("passive: true"), /instance_group\.passive/],
   [

@@ -104,6 +104,17 @@ describe("a batch", () => {
     );
   });
 
+  it("takes no output twice", (test) => {
+    const arena = openArena(test);
+    const signature = signatureOf([{ datatype: "INT8", dims: [1] }], 8);
+    const input: Tensor = { name: "x0", datatype: "INT8", shape: [1, 1], data: Uint8Array.of(1) };
+    const entries = [entryOf([input], 1)];
+    const ran = echo(arena, writeBatch(arena, 0, 5, entries, signature, 1), signature);
+    const repeated = { ...ran, outputs: [...ran.outputs, ...ran.outputs] };
+    const read = (offset: number, length: number) => arena.read(offset, length);
+    assert.throws(() => splitBatch(repeated, read, entries, signature, 1), { reason: "internal" });
+  });
+
   it("gives each entry the outputs it asked for, in its order", (test) => {
     const arena = openArena(test);
     const signature = signatureOf(
