@@ -88,10 +88,14 @@ async function createPartly(
   );
 }
 
+/** Characters of ONNX Runtime's text that are looked at: it quotes names of the file, which may be crafted to take the patterns for ever. */
+const maxErrorLength = 2_000;
+
 /** The first line of ONNX Runtime's text without source location, function and condition in front of it, which mean nothing to a caller. */
 function firstSentence(error: unknown): string {
   const [line = ""] = String(error instanceof Error ? error.message : error).split("\n");
   return line
+    .slice(0, maxErrorLength)
     .replace(/\/\S+\.(cc|h|cpp):\d+\s.*?\)(::<lambda\(.*?\)>)?\s/g, "")
     .replace(/\S+ [=!]= \S+ was false\. /g, "")
     .replace(/\S*\/\S+/g, "")
