@@ -3,6 +3,7 @@ import { assert, InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
+import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import type { Clock } from "./clock.ts";
 import { Instance } from "./instance.ts";
@@ -98,7 +99,10 @@ export class ModelLoader {
       result = (await slot.control({ operation: "try", sessionId }, trialStepMs)) as LoadResult;
       await this.#warmUp(slot, sessionId, result, [1], trialStepMs);
     } catch (error) {
-      if (!(error instanceof RuntimeProcessDied)) throw error;
+      if (!(error instanceof RuntimeProcessDied)) {
+        if (!keepsSession) this.#discard(slot, sessionId);
+        throw error;
+      }
       this.#options.report(
         `trying model '${request.name}' did not end well, so it serves without batching and warm-up`,
         error.exit.kind,
@@ -108,6 +112,11 @@ export class ModelLoader {
     }
     if (!keepsSession) await slot.control({ operation: "unload", sessionId }, loadTimeoutMs);
     return [result, isWarm];
+  }
+
+  /** Frees a session that nobody will use; a process that dies meanwhile has freed it too. */
+  #discard(slot: ProcessSlot, sessionId: number): void {
+    slot.control({ operation: "unload", sessionId }, this.#options.config.loadTimeoutMs).catch(() => {});
   }
 
   async #tryInOwn(places: Place[], request: LoadRequest, parameters: ModelParameters): Promise<[LoadResult, boolean]> {
@@ -132,6 +141,7 @@ export class ModelLoader {
   ): Promise<LoadedVersion> {
     const { config, clock, placement } = this.#options;
     const { result } = tried;
+    const runTimeoutMs = parameters.runTimeoutMs ?? config.runTimeoutMs;
     const used = new Set<ProcessSlot>();
     const loaded: { place: Place; request: LoadRequest; generation: number }[] = [];
     try {
@@ -153,15 +163,11 @@ export class ModelLoader {
         if (!isFirstOwn) await place.slot.control(request, config.loadTimeoutMs);
         loaded.push({ place, request, generation });
         if (tried.isWarm)
-          await this.#warmUp(place.slot, request.sessionId, result, bucketsOf(result.signature), config.loadTimeoutMs);
+          await this.#warmUp(place.slot, request.sessionId, result, bucketsOf(result.signature), runTimeoutMs);
       }
     } catch (error) {
       // In a process of its own a session ends with the process, in a shared one it would stay for ever.
-      for (const { place, request } of loaded) {
-        if (!place.isShared) continue;
-        const unload = { operation: "unload", sessionId: request.sessionId } as const;
-        place.slot.control(unload, config.loadTimeoutMs).catch(() => {});
-      }
+      for (const { place, request } of loaded) if (place.isShared) this.#discard(place.slot, request.sessionId);
       throw error;
     }
     const description: ModelDescription = {
@@ -184,14 +190,18 @@ export class ModelLoader {
     });
     return new ServingVersion(model, loaded, places, {
       clock,
-      runTimeoutMs: parameters.runTimeoutMs ?? config.runTimeoutMs,
+      runTimeoutMs,
       loadTimeoutMs: config.loadTimeoutMs,
       buckets: parameters.batchBuckets ?? (result.provider.actual === "cpu" ? [] : bucketsOf(result.signature)),
       report: this.#options.report,
     });
   }
 
-  /** Runs the samples of the configuration, which must succeed, and zeros of each size, which need not. */
+  /**
+   * Runs the samples of the configuration, which must succeed, and zeros of each size, which need not and which end where no request could be
+   * as large.
+   * @param limitMs of each run: neighbours wait for it
+   */
   async #warmUp(
     slot: ProcessSlot,
     sessionId: number,
@@ -208,7 +218,9 @@ export class ModelLoader {
       });
     }
     if (samples.length > 0) return;
+    const rowBytes = zeroRowBytes(result.signature);
     for (const rows of sizes) {
+      if (!(rows * rowBytes <= slot.slotBytes)) return; // also when the bytes are NaN
       const request: WarmUpRequest = { operation: "warm-up", sessionId, rows };
       try {
         await slot.control(request, limitMs);
@@ -323,7 +335,10 @@ class ServingVersion implements LoadedVersion {
 }
 
 function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceError {
-  const what = exit.kind === "timeout" ? "took longer than --load-timeout-ms allows" : "ended its runtime process";
+  const what =
+    exit.kind === "timeout"
+      ? "took longer than --load-timeout-ms or --run-timeout-ms allows"
+      : "ended its runtime process";
   return new InferenceError("refused", `loading model '${name}' ${what}`, { cause: new Error(exit.detail) });
 }
 
@@ -351,6 +366,17 @@ function finalRequest(request: LoadRequest, result: LoadResult): LoadRequest {
 
 function toDevice(name: string): Device {
   return name === "cuda" || name === "webgpu" ? name : "cpu";
+}
+
+/** Bytes of one row of zeros as `loaded-model.ts` makes them; NaN: impossibly many. */
+function zeroRowBytes({ inputs }: Signature): number {
+  let bytes = 0;
+  for (const { datatype, dims, modelDims, isOptional } of inputs) {
+    if (isOptional === true) continue;
+    const shape = (modelDims ?? dims).map((dimension) => (dimension < 0 ? 1 : dimension));
+    bytes += elementCount(shape) * (datatype === "BYTES" ? 4 : itemBytes(datatype));
+  }
+  return bytes;
 }
 
 /** Powers of two up to the largest batch, and the largest batch; a model that does not batch has one size. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { resolveConfig } from "../../src/config.ts";
+import { InferenceError } from "../../src/errors.ts";
 import type { Signature } from "../../src/inference.ts";
 import type { ModelConfig } from "../../src/model/model-config.ts";
 import type { ControlRequest } from "../../src/runtime/load-protocol.ts";
@@ -165,6 +166,40 @@ describe("a small model", () => {
     };
     await subject.load();
     assert.deepEqual(digests, [undefined, "digest by the test"]);
+  });
+
+  it("leaves nothing behind in its trial when it is refused there", async () => {
+    const subject = new Subject();
+    subject.onControl = ({ operation }) => {
+      if (operation === "try") throw new InferenceError("refused", "by the test");
+    };
+    await assert.rejects(subject.load(), { reason: "refused" });
+    assert.deepEqual(subject.log(0), ["load", "try", "unload"]);
+    assert.deepEqual(subject.sessions, [0, 0, 0]);
+  });
+
+  it("is not warmed up with more zeros than a request may have", async () => {
+    const subject = new Subject();
+    const inputs = [{ name: "x", datatype: "FP32", dims: [subject.slots[1].slot.slotBytes / 8] } as const];
+    subject.signature = { ...subject.signature, inputs };
+    await subject.load();
+    assert.deepEqual(subject.log(1), ["load", "warm-up", "warm-up"], "of one row and of two");
+    inputs[0] = { name: "x", datatype: "FP32", dims: [2 ** 50, 2 ** 50] } as never;
+    await subject.load();
+    assert.deepEqual(subject.log(1).slice(3), ["load"]);
+  });
+
+  it("holds its neighbours up for no longer than a run may take", async () => {
+    const subject = new Subject();
+    const { slot } = subject.slots[1];
+    const control = slot.control.bind(slot);
+    const limits = new Set<number>();
+    slot.control = (request, limitMs) => {
+      if (request.operation === "warm-up") limits.add(limitMs);
+      return control(request, limitMs);
+    };
+    await subject.load({ parameters: { sluice_run_timeout_ms: { string_value: "777" } } });
+    assert.deepEqual([...limits], [777]);
   });
 });
 
