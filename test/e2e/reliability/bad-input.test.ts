@@ -69,6 +69,9 @@ const element = (length: number, text: string) => {
   return bytes;
 };
 
+/** Refused on a call, and split on a stream. */
+const splitOnStreams = "T8 batch above a written max_batch_size";
+
 const refused: Readonly<Record<string, Buffer>> = {
   "P1 truncated": goodBytes.subarray(0, goodBytes.length - 5),
   "P1 wrong wire type": message(tag(1, 0), varint(7)),
@@ -117,7 +120,7 @@ const refused: Readonly<Record<string, Buffer>> = {
     rawContents(Buffer.concat([element(1, "a"), element(1, "b")])),
   ),
   "T6 no UTF-8": named("text", input("X", "BYTES", [1, 1]), rawContents(Buffer.from([1, 0, 0, 0, 0xff]))),
-  "T8 batch above a written max_batch_size": named("fixed", input("X", "FP32", [5, 4]), rawContents(floats(20))),
+  [splitOnStreams]: named("fixed", input("X", "FP32", [5, 4]), rawContents(floats(20))),
   "N1 bad version": message(goodBytes, bytesField(2, "../1")),
 };
 
@@ -134,7 +137,8 @@ test("malformed protobuf and impossible tensors: INVALID_ARGUMENT on a call, in-
   assert.equal(status.code, OK);
   assert.equal(responses.length, cases.length + 1);
   for (const [i, { errorMessage }] of responses.entries()) {
-    assert.equal(errorMessage !== "", i < cases.length, cases[i]?.[0]);
+    const name = cases[i]?.[0] ?? "good";
+    assert.equal(errorMessage !== "", i < cases.length && name !== splitOnStreams, name);
   }
   await assertUnharmed();
 });
