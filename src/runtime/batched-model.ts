@@ -70,6 +70,8 @@ export class BatchedModel implements Model {
   readonly #drainPolicy: BatchPolicy;
   readonly #queuePolicy: QueuePolicy;
   readonly #queue: RequestQueue;
+  /** What has left the queue without running and is still to be told. */
+  readonly #dropped: { readonly entry: QueueEntry; readonly reason: DropReason }[] = [];
   readonly #slotLimit: SlotLimit;
   readonly #runners = new Set<BatchRunner>();
   readonly #sequencer: ReplySequencer | undefined;
@@ -92,10 +94,7 @@ export class BatchedModel implements Model {
     this.#queuePolicy = queuePolicy(config);
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
     this.#validator = new Validator(name, signature);
-    this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => {
-      if (reason === "deadline") this.#doubtRunEstimate(entry.deadlineMs);
-      this.#fail(entry, dropError(reason));
-    });
+    this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#dropped.push({ entry, reason }));
     if (config.dynamic_batching?.preserve_ordering === true) this.#sequencer = new ReplySequencer();
   }
 
@@ -143,14 +142,22 @@ export class BatchedModel implements Model {
 
   /** The next batch for a runner that is free now; undefined: nothing to run yet. */
   take(): Batch | undefined {
+    for (;;) {
+      const batch = this.#takeBatch();
+      const hasDropped = this.#failDropped();
+      if (batch !== undefined) return batch;
+      if (!hasDropped) break; // otherwise other requests may have come of it
+    }
+    this.#checkDrained();
+    return undefined;
+  }
+
+  #takeBatch(): Batch | undefined {
     const now = this.#options.clock.now();
     const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
     const decision = decideBatch(this.#queue, policy, now, this.#options.slotBytes, this.#shortestRunMs);
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
-    if (decision.kind !== "batch") {
-      this.#checkDrained();
-      return undefined;
-    }
+    if (decision.kind !== "batch") return undefined;
     const entries = this.#queue.take(decision.count);
     let requests = 0;
     for (const entry of entries) {
@@ -262,6 +269,7 @@ export class BatchedModel implements Model {
     if (this.#isFull(level, byteLength) && now - this.#searchedMs >= fullSearchMs) {
       this.#searchedMs = now;
       this.#queue.expire(now);
+      this.#failDropped();
     }
     if (this.#isFull(level, byteLength)) throw queueFull(request, this.#pushbackMs());
     this.#slotLimit.check(valid, byteLength);
@@ -315,9 +323,23 @@ export class BatchedModel implements Model {
       this.#timerMs = Number.POSITIVE_INFINITY;
       const nextMs = this.#queue.expire(this.#options.clock.now());
       if (nextMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMs);
+      this.#failDropped();
       if (this.hasWaiting) this.#wake();
       this.#checkDrained();
     });
+  }
+
+  /**
+   * Fails what the queue has dropped, only after it was looked through: whoever hears of it may come back with the next request at once.
+   * @returns whether there was any
+   */
+  #failDropped(): boolean {
+    if (this.#dropped.length === 0) return false;
+    for (const { entry, reason } of this.#dropped.splice(0)) {
+      if (reason === "deadline") this.#doubtRunEstimate(entry.deadlineMs);
+      this.#fail(entry, dropError(reason));
+    }
+    return true;
   }
 
   #succeed(entry: QueueEntry, response: InferenceResponse, endedMs: number): void {

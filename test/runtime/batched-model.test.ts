@@ -440,6 +440,38 @@ it("an answered caller may ask again at once", () => {
   assert.equal(again[0]?.outcome, "ok");
 });
 
+it("a caller whose request is dropped may ask again at once: nothing is lost while the queue is looked through", () => {
+  const subject = new Subject({}, { maxQueueBytes: 40 });
+  const signal = AbortSignal.abort();
+  const again: RecordingReply[] = [];
+  const first = new RecordingReply(() => again.push(subject.ask([1, 2, 3])));
+  subject.model.infer(requestOf([floats("x", [1])]), contextOf({ signal }), first);
+  const second = subject.ask([1], { signal });
+  const third = subject.ask(new Array<number>(8).fill(7));
+  subject.finish();
+  assert.deepEqual([first.outcome, second.outcome, third.outcome], ["cancelled", "cancelled", "ok"]);
+  assert.equal(again.length, 1);
+  assert.ok(again[0]?.isEnded);
+  assert.equal(subject.model.pending, 0);
+});
+
+it("a request that comes of a dropped one is run although nothing else comes", async () => {
+  const subject = new SlotSubject();
+  const model = await subject.add(1);
+  model.ask();
+  subject.clock.turn();
+  const again: RecordingReply[] = [];
+  const dropped = new RecordingReply(() => again.push(model.ask()));
+  const context = contextOf({ signal: AbortSignal.abort() });
+  model.model.infer(requestOf([floats("x", [1])]), context, dropped);
+  await subject.finish();
+  assert.equal(dropped.outcome, "cancelled");
+  assert.deepEqual(
+    again.map(({ outcome }) => outcome),
+    ["ok"],
+  );
+});
+
 /** One thing that can happen to models in a process. */
 const anAction = fc.oneof(
   {
