@@ -212,6 +212,9 @@ function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
   }
 }
 
+// A terminal and systemd send their signals to every process of the server. Only the front answers them: it still has calls to finish.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+
 watchFront();
 await serveFrames();
 process.exit(0);

@@ -79,6 +79,16 @@ function run(
 }
 
 describe("a runtime process", () => {
+  it("leaves SIGINT and SIGTERM, which a terminal sends to all processes, to the front", async (test) => {
+    const { process: runtime, exited } = start(test);
+    const devices = () => runtime.control({ operation: "devices" }, limitMs);
+    const before = await devices();
+    process.kill(runtime.pid, "SIGINT");
+    process.kill(runtime.pid, "SIGTERM");
+    const after = await Promise.race([devices(), exited]);
+    assert.deepEqual(after, before);
+  });
+
   it("tells its devices, loads, tries, warms up, runs, fails and is killed", async (test) => {
     const { process, exited } = start(test);
     const { devices } = (await process.control({ operation: "devices" }, limitMs)) as { devices: string[] };
