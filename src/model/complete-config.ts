@@ -56,7 +56,7 @@ export function completeConfig(
 }
 
 /** The configuration of a model that has shown that batches do not change its answers. */
-export function withBatching(config: ModelConfig, _summary: ModelSummary, maxBatchSize: number): ModelConfig {
+export function withBatching(config: ModelConfig, maxBatchSize: number): ModelConfig {
   return completeScheduling({ ...config, max_batch_size: maxBatchSize }, maxBatchSize > 1);
 }
 
@@ -64,7 +64,7 @@ export function withBatching(config: ModelConfig, _summary: ModelSummary, maxBat
  * The configuration of a model that could batch by its shapes, but was not shown to: the leading dimension, of any length, becomes one like the
  * others. Queue settings that were written stay, preferred batch sizes have no meaning any more.
  */
-export function withoutBatching(config: ModelConfig, _summary: ModelSummary): ModelConfig {
+export function withoutBatching(config: ModelConfig): ModelConfig {
   const unbatched: ModelConfig = {
     ...config,
     max_batch_size: 0,

@@ -167,7 +167,8 @@ export class BatchedModel implements Model {
     }
     if (requests > 0) this.#options.observers.onTaken(this.description, requests);
     this.#running += entries.length;
-    return { entries, rows: decision.rows, reason: decision.reason, takenMs: now };
+    const reason = this.#onDrained !== undefined && decision.reason === "idle" ? "drain" : decision.reason;
+    return { entries, rows: decision.rows, reason, takenMs: now };
   }
 
   /** A batch has its answers: one list of tensors for each entry. */

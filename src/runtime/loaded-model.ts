@@ -110,12 +110,9 @@ export class LoadedModel {
     this.#complete(completed.config, "");
     const proof = await proveBatching(this.#signature, (inputs) => this.#runTensors(inputs));
     if (proof.isShown) {
-      this.#complete(
-        withBatching(completed.config, observed, this.#request.defaultMaxBatchSize),
-        `on: ${proof.reason}`,
-      );
+      this.#complete(withBatching(completed.config, this.#request.defaultMaxBatchSize), `on: ${proof.reason}`);
     } else {
-      this.#complete(withoutBatching(completed.config, observed), `off: ${proof.reason}`);
+      this.#complete(withoutBatching(completed.config), `off: ${proof.reason}`);
     }
   }
 
@@ -124,10 +121,7 @@ export class LoadedModel {
     const { summary } = this.#prepared;
     const completed = completeConfig(this.#request.config, summary, this.#request);
     if (completed.isBatchingToBeProven) {
-      this.#complete(
-        withoutBatching(completed.config, summary),
-        "off: the trial whether batches change answers did not end",
-      );
+      this.#complete(withoutBatching(completed.config), "off: the trial whether batches change answers did not end");
     } else {
       this.#complete(completed.config, completed.batching);
     }

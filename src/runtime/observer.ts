@@ -2,7 +2,10 @@ import type { InferenceError } from "../errors.ts";
 import type { InferenceRequest, InferenceResponse, RequestContext } from "../inference.ts";
 import type { ModelDescription } from "./model.ts";
 
-/** Why a batch was closed: full, its delay or a deadline passed, the shape or input set of the next request differs, or nothing else waited. */
+/**
+ * Why a batch was closed: full or of a preferred size, its delay or a deadline passed, the shape or input set of the next request differs,
+ * nothing else waited (`drain`: in a model that is being drained and waits for nobody), or one of its requests runs again alone.
+ */
 export type BatchReason = "full" | "preferred" | "timeout" | "deadline" | "shape" | "idle" | "drain" | "retry";
 
 /**

@@ -48,13 +48,13 @@ test("a model without a configuration is completed whole, its batching yet to be
 });
 
 test("proven: a dynamic batcher that prefers full batches is added", () => {
-  const config = withBatching(complete("", classifier).config, classifier, 32);
+  const config = withBatching(complete("", classifier).config, 32);
   assert.equal(config.max_batch_size, 32);
   assert.deepEqual(config.dynamic_batching, { preferred_batch_size: [32] });
 });
 
 test("not proven: the leading dimension becomes one like the others", () => {
-  const config = withoutBatching(complete("", classifier).config, classifier);
+  const config = withoutBatching(complete("", classifier).config);
   assert.equal(config.max_batch_size, 0);
   assert.equal(config.dynamic_batching, undefined);
   assert.deepEqual(
@@ -73,7 +73,7 @@ test("not proven: the leading dimension becomes one like the others", () => {
 test("not proven: a written reshape and queue settings stay, preferred sizes go", () => {
   const text =
     "input { name: 'X' dims: [2, 2] reshape { shape: [4] } } dynamic_batching { preferred_batch_size: 4 max_queue_delay_microseconds: 9 }";
-  const config = withoutBatching(complete(text, classifier).config, classifier);
+  const config = withoutBatching(complete(text, classifier).config);
   assert.deepEqual(config.input, [
     { name: "X", data_type: "TYPE_FP32", dims: [-1, 2, 2], reshape: { shape: [-1, 4] } },
   ]);
@@ -250,7 +250,7 @@ for (const [what, text, summary, message] of refused) {
     assert.throws(
       () => {
         const completed = complete(text, summary);
-        if (completed.isBatchingToBeProven) withBatching(completed.config, summary, options.defaultMaxBatchSize);
+        if (completed.isBatchingToBeProven) withBatching(completed.config, options.defaultMaxBatchSize);
       },
       { reason: "refused", message },
     );
@@ -287,7 +287,7 @@ test("completing a completed configuration changes nothing, and it is valid", ()
     const { summary } = prepareModel(file, wideLimits);
     const first = completeConfig({}, summary, options);
     for (const config of first.isBatchingToBeProven
-      ? [withBatching(first.config, summary, 64), withoutBatching(first.config, summary)]
+      ? [withBatching(first.config, 64), withoutBatching(first.config)]
       : [first.config]) {
       validateConfig(config, "m");
       assert.deepEqual(completeConfig(config, summary, options).config, config, file);
