@@ -31,6 +31,7 @@ export class Health {
   readonly #watchers = new Set<Watcher>();
   readonly #unwatch: () => void;
   #isStopping = false;
+  #areWatchersEnded = false;
 
   constructor(repository: Repository, log: Log) {
     this.#repository = repository;
@@ -56,8 +57,9 @@ export class Health {
     this.#notify();
   }
 
-  /** Ends every Watch call, because an open one would hold up the stop; theirs is a question without end. */
+  /** Ends every Watch call, those to come as well, because an open one would hold up the stop; theirs is a question without end. */
   endWatchers(): void {
+    this.#areWatchersEnded = true;
     this.#unwatch();
     for (const watcher of [...this.#watchers]) watcher.end();
   }
@@ -78,6 +80,7 @@ export class Health {
     return new SingleRequest<HealthRequest>(
       call,
       ({ service }) => {
+        if (this.#areWatchersEnded) throw drainingError(); // gRPC's clients watch again as soon as their call has ended
         watcher = new Watcher(call, () => this.#statusOf(service));
         this.#watchers.add(watcher);
         watcher.update();

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { healthService } from "../../src/protocol/definitions.ts";
 import { statusCodes } from "../../src/protocol/status.ts";
-import { FakeRepository, ImmediateModel } from "../support/fake-repository.ts";
-import { eventually, GrpcHarness } from "../support/grpc-harness.ts";
+import { answerTo, FakeModel, FakeRepository, ImmediateModel } from "../support/fake-repository.ts";
+import { encodeRequest, eventually, GrpcHarness } from "../support/grpc-harness.ts";
 
 /** A Watch call: its states so far and how it ended. */
 function watch(harness: GrpcHarness, service: string) {
@@ -77,4 +77,27 @@ test("a stopping server reports NOT_SERVING, then ends its watchers with UNAVAIL
   assert.deepEqual(server.states, ["SERVING", "NOT_SERVING"]);
   assert.equal(repository.listenerCount, 0);
   await harness.assertIdle();
+});
+
+test("a watcher that calls again while the server stops is refused, and holds nothing up", async (t) => {
+  const slow = new FakeModel("slow");
+  const harness = await GrpcHarness.start(t, new FakeRepository(slow));
+  const { grpc } = harness.control(healthService()) as any;
+  const watchAgain = async (): Promise<number> => {
+    const call = grpc
+      .Watch({ service: "" })
+      .on("error", () => {})
+      .resume();
+    return new Promise((resolve) => call.on("status", ({ code }: { code: number }) => resolve(code)));
+  };
+  const first = watchAgain();
+  await eventually(() => harness.server.load.healthWatchers === 1, "the watcher");
+  const unary = harness.client().infer(encodeRequest("slow", ""));
+  await slow.untilAsked(1);
+  const stopped = harness.server.stop(performance.now() + 10_000);
+  assert.equal(await first, statusCodes.UNAVAILABLE);
+  assert.equal(await watchAgain(), statusCodes.UNAVAILABLE);
+  for (const { request, reply } of slow.asked) reply.respond(answerTo(request), true);
+  assert.equal((await unary).code, statusCodes.OK);
+  assert.equal(await stopped, true, "all calls ended by themselves");
 });
