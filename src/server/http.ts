@@ -59,6 +59,8 @@ export class HttpServer {
         reject(new InferenceError("invalid", `cannot listen on ${formatAddress({ host, port })}: ${why}`, { cause }));
       });
       this.#server.listen({ host, port }, () => {
+        this.#server.removeAllListeners("error");
+        this.#server.on("error", (error) => this.#options.log.error("accepting connections failed", { error }));
         const address = this.#server.address();
         resolve({ host, port: typeof address === "object" && address !== null ? address.port : port });
       });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { connect, type Server } from "node:net";
 import { type TestContext, test } from "node:test";
 import { InferenceError } from "../../src/errors.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/server/http.ts";
@@ -97,4 +98,17 @@ test("malformed requests are answered 400 and hurt nobody", async (t) => {
 
 test("beyond loopback only when that is meant", async (t) => {
   await assert.rejects(start(t, { config: { host: "0.0.0.0", insecure: false } }), InferenceError);
+});
+
+test("connections that cannot be accepted, as without file descriptors, are logged and end nothing", async (t) => {
+  const { status, log } = await start(t);
+  let server: Server | undefined;
+  const onRequest = (message: unknown) => ({ server } = message as { server: Server });
+  subscribe("http.server.request.start", onRequest);
+  await status("/v2/health/live");
+  unsubscribe("http.server.request.start", onRequest);
+  server?.emit("error", new Error("accept EMFILE"));
+  server?.emit("error", new Error("accept EMFILE"));
+  assert.equal(log.lines.length, 2);
+  assert.equal(await status("/v2/health/live"), 200);
 });
