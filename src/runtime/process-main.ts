@@ -120,6 +120,7 @@ async function control(request: ControlRequest): Promise<unknown> {
     case "load": {
       // A process that serves CPU models must not start a device: that takes time and the device's memory.
       const model = await LoadedModel.load(request, request.device === "auto" ? await findDevices() : []);
+      await models.get(request.sessionId)?.release(); // a load that waited while the process was replaced is asked for again
       models.set(request.sessionId, model);
       return model.result;
     }
