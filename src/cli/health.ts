@@ -19,7 +19,7 @@ export const healthCommand = defineCommand(
     name: "health",
     summary: "Check whether a server, or one model on it, is serving",
     description: [
-      "Asks grpc.health.v1.Health, prints SERVING, NOT_SERVING or SERVICE_UNKNOWN, and exits with 0 only for SERVING.",
+      "Asks grpc.health.v1.Health, prints SERVING or NOT_SERVING, and exits with 0 only for SERVING. A model that the server does not know is an error, NOT_FOUND.",
     ],
     positionals: [addressPositional],
     options,

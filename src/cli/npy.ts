@@ -66,14 +66,14 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
   const texts = elements.map(decodeUtf8);
   if (texts.every((text) => text !== undefined)) {
     const codePoints = texts.map((text) => Array.from(text, (character) => character.codePointAt(0) ?? 0));
-    const width = Math.max(1, ...codePoints.map(({ length }) => length));
+    const width = codePoints.reduce((most, { length }) => Math.max(most, length), 1);
     const body = new Uint32Array(width * codePoints.length);
     codePoints.forEach((characters, i) => {
       body.set(characters, i * width);
     });
     return concat(encodeHeader(`<U${width}`, tensor.shape), new Uint8Array(body.buffer));
   }
-  const width = Math.max(1, ...elements.map(({ byteLength }) => byteLength));
+  const width = elements.reduce((most, { byteLength }) => Math.max(most, byteLength), 1);
   const body = new Uint8Array(width * elements.length);
   elements.forEach((element, i) => {
     body.set(element, i * width);

@@ -79,3 +79,12 @@ test("what cannot be read is refused with what is allowed", () => {
     );
   }
 });
+
+test("text and bytes of more elements than a call has room for arguments", () => {
+  const count = 200_000;
+  for (const element of ["ab", Uint8Array.of(0xff, 1)]) {
+    const { shape, data } = decodeNpy(encodeNpy(createTensor("", "BYTES", [count], Array(count).fill(element))));
+    assert.deepEqual(shape, [count]);
+    assert.equal(data.byteLength, count * 6);
+  }
+});
