@@ -72,7 +72,7 @@ export class ModelLoader {
     const startMs = this.#options.clock.now();
     const parameters = resolveModelParameters(source.config);
     const device = await this.#resolveDevice(source, parameters);
-    const isShared = this.#options.placement.isShared(source.byteLength, device);
+    const isShared = this.#options.placement.isShared(source.byteLength, device) && !asksForOwn(parameters);
     const places: Place[] = [];
     try {
       const request = this.#request(source, parameters, device, 1);
@@ -340,6 +340,11 @@ function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceErro
       ? "took longer than --load-timeout-ms or --run-timeout-ms allows"
       : "ended its runtime process";
   return new InferenceError("refused", `loading model '${name}' ${what}`, { cause: new Error(exit.detail) });
+}
+
+/** Whether the model's own settings have no meaning in a shared process, whose models run one thread each and one batch at a time. */
+function asksForOwn({ intraOpThreads = 0, prefetch = 0 }: ModelParameters): boolean {
+  return intraOpThreads > 1 || prefetch > 0;
 }
 
 /** On for streams, and for every request where the configuration names no max_batch_size, unless the model's setting says otherwise. */

@@ -12,9 +12,11 @@ import { SlotSubject, settle } from "../support/process-slot-subject.ts";
 import { RecordingObserver } from "../support/recording-observer.ts";
 import { echoDescription } from "../support/runtime-requests.ts";
 
-/** A place for small models: one trial slot and two shared ones, over fake processes that answer by themselves. */
+/** A place for small models: one trial slot, two shared ones and one of its own, over fake processes that answer by themselves. */
 class Subject {
-  readonly slots = [new SlotSubject(), new SlotSubject(), new SlotSubject()] as const;
+  readonly slots = [new SlotSubject(), new SlotSubject(), new SlotSubject(), new SlotSubject()] as const;
+  /** Threads and batches ahead of each process of its own that was asked for. */
+  readonly own: [threads: number, prefetch: number | undefined][] = [];
   readonly reports: string[] = [];
   /** What a process is asked for; may throw. */
   onControl: (request: ControlRequest, slot: number) => void = () => {};
@@ -39,6 +41,10 @@ class Subject {
       isShared: () => true,
       withTrial: (use) => use(this.slots[0].slot),
       acquireShared: (avoid) => [1, 2].map(place).find(({ slot }) => !avoid.has(slot)),
+      acquireOwn: (threads, prefetch) => {
+        this.own.push([threads, prefetch]);
+        return { ...place(3), isShared: false };
+      },
     };
     this.loader = new ModelLoader({
       config: resolveConfig({ device: "cpu" }),
@@ -104,13 +110,13 @@ describe("a small model", () => {
     assert.equal(model.description.batching, "on: by the test");
     assert.deepEqual(subject.log(0), ["load", "try", "warm-up", "unload"]);
     assert.deepEqual(subject.log(1), ["load", "warm-up", "warm-up", "warm-up", "warm-up"]);
-    assert.deepEqual(subject.sessions, [0, 1, 0]);
+    assert.deepEqual(subject.sessions, [0, 1, 0, 0]);
   });
 
   it("has one session for each instance, in different processes", async () => {
     const subject = new Subject();
     await subject.load(twoInstances);
-    assert.deepEqual(subject.sessions, [0, 1, 1]);
+    assert.deepEqual(subject.sessions, [0, 1, 1, 0]);
   });
 
   it("that kills its trial serves without batching and without warm-up", async () => {
@@ -134,7 +140,7 @@ describe("a small model", () => {
       if (operation === "load" && slot === 2) throw new Error("no room");
     };
     await assert.rejects(subject.load(twoInstances), /no room/);
-    assert.deepEqual(subject.sessions, [0, 0, 0]);
+    assert.deepEqual(subject.sessions, [0, 0, 0, 0]);
     assert.equal(subject.released, 2);
   });
 
@@ -145,7 +151,7 @@ describe("a small model", () => {
     };
     const config = { model_warmup: [{ name: "sample" }] };
     await assert.rejects(subject.load(config), { reason: "refused", message: "warm-up sample 'sample' failed" });
-    assert.deepEqual(subject.sessions, [0, 0, 0]);
+    assert.deepEqual(subject.sessions, [0, 0, 0, 0]);
   });
 
   it("has as many instances on each GPU of a group as its count says", async () => {
@@ -175,7 +181,7 @@ describe("a small model", () => {
     };
     await assert.rejects(subject.load(), { reason: "refused" });
     assert.deepEqual(subject.log(0), ["load", "try", "unload"]);
-    assert.deepEqual(subject.sessions, [0, 0, 0]);
+    assert.deepEqual(subject.sessions, [0, 0, 0, 0]);
   });
 
   it("is not warmed up with more zeros than a request may have", async () => {
@@ -187,6 +193,21 @@ describe("a small model", () => {
     inputs[0] = { name: "x", datatype: "FP32", dims: [2 ** 50, 2 ** 50] } as never;
     await subject.load();
     assert.deepEqual(subject.log(1).slice(3), ["load"]);
+  });
+
+  it("has a process of its own where its settings ask for more than a shared one gives", async () => {
+    for (const [key, value, expected] of [
+      ["sluice_intra_op_threads", "3", [3, undefined]],
+      ["sluice_prefetch", "1", [0, 1]],
+    ] as const) {
+      const subject = new Subject();
+      await subject.load({ parameters: { [key]: { string_value: value } } });
+      assert.deepEqual(subject.own, [expected]);
+      assert.deepEqual(subject.sessions, [0, 0, 0, 1]);
+    }
+    const subject = new Subject();
+    await subject.load({ parameters: { sluice_intra_op_threads: { string_value: "1" } } });
+    assert.deepEqual([subject.own, subject.sessions], [[], [0, 1, 0, 0]]);
   });
 
   it("holds its neighbours up for no longer than a run may take", async () => {
