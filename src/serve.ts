@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry.ts";
-import { inferenceService } from "./protocol/definitions.ts";
+import { healthService, inferenceService, reflectionService } from "./protocol/definitions.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { ModelDescription } from "./runtime/model.ts";
 import { ModelLoader } from "./runtime/model-loader.ts";
@@ -13,6 +13,7 @@ import { HttpServer } from "./server/http.ts";
 import { formatAddress } from "./server/listener.ts";
 import { createLog, type Log } from "./server/log.ts";
 import { createGrpcServer, type GrpcServer, type GrpcServerLoad } from "./server/server.ts";
+import { packageVersion } from "./server/server-methods.ts";
 
 /** A server that answers. */
 export interface RunningServer {
@@ -43,7 +44,8 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   const folder = new RepositoryFolder(path);
   const telemetry = startTelemetry(config, {
-    methods: Object.values(inferenceService()).map((method) => method.path.slice(1)),
+    methods: servedMethods(),
+    serviceVersion: packageVersion(),
     warn: (message, error) => log.warn(message, { error }),
   });
   const placement = createPlacement(config, telemetry.observer, log);
@@ -79,6 +81,12 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
     await telemetry.shutdown(0);
     throw error;
   }
+}
+
+/** Every method that the server answers, `package.Service/Method`. */
+function servedMethods(): readonly string[] {
+  const services = [inferenceService(), healthService(), reflectionService("v1"), reflectionService("v1alpha")];
+  return services.flatMap((service) => Object.values(service).map(({ path }) => path.slice(1)));
 }
 
 function createPlacement(config: ServeConfig, observer: Observer, log: Log): Placement {

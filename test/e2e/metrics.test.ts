@@ -140,3 +140,13 @@ function wrongShape() {
 function gather(index: number) {
   return { model: "gather_fails", inputs: [createTensor("index", "INT64", [1, 1], [index])] };
 }
+
+test("health checks are counted under their own name, and the page tells the version", async (context) => {
+  const { server, client } = await start(context);
+  await client.health();
+  const metrics = await Metrics.scrape(server.httpAddress);
+  const check = { rpc_method: "grpc.health.v1.Health/Check", rpc_status_code: "OK" };
+  assert.equal(metrics.value("rpc_server_call_duration_seconds_count", check), 1);
+  const { version } = await client.serverMetadata();
+  assert.equal(metrics.value("target_info", { service_version: version }), 1);
+});
