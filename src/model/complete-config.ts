@@ -24,12 +24,13 @@ export interface CompletedConfig {
  *
  * @param options.name Name of the model.
  * @param options.defaultMaxBatchSize max_batch_size where nothing is written and batching is shown to be harmless.
+ * @param options.fileName Name of the model's file where the configuration does not write it; absent: model.onnx.
  * @throws InferenceError "refused" where configuration and file contradict each other, saying both.
  */
 export function completeConfig(
   written: ModelConfig,
   summary: ModelSummary,
-  options: { readonly name: string; readonly defaultMaxBatchSize: number },
+  options: { readonly name: string; readonly defaultMaxBatchSize: number; readonly fileName?: string },
 ): CompletedConfig {
   const decision = decideBatching(written, summary, options);
   const { maxBatchSize } = decision;
@@ -44,7 +45,7 @@ export function completeConfig(
     input,
     output,
     instance_group: completeInstanceGroups(written.instance_group, options.name),
-    default_model_filename: written.default_model_filename || defaultModelFilename,
+    default_model_filename: written.default_model_filename || (options.fileName ?? defaultModelFilename),
   };
   if (decision.isBatchingToBeProven) return { config, isBatchingToBeProven: true, batching: "" };
   const isSchedulerAdded = decision.isScheduledByDefault && maxBatchSize > 1;

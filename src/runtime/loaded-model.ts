@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
 import { proveBatching } from "../model/batch-proof.ts";
@@ -102,7 +102,7 @@ export class LoadedModel {
   async try(): Promise<void> {
     const { summary } = this.#prepared;
     const observed = await observeOutputShapes(summary, (inputs) => this.#runTensors(inputs, portsOf(summary)));
-    const completed = completeConfig(this.#request.config, observed, this.#request);
+    const completed = completeConfig(this.#request.config, observed, this.#completion);
     if (!completed.isBatchingToBeProven) {
       this.#complete(completed.config, completed.batching);
       return;
@@ -119,12 +119,17 @@ export class LoadedModel {
   /** Completes the configuration without running the model: what would have to be shown is taken as not shown. */
   #completeUntried(): void {
     const { summary } = this.#prepared;
-    const completed = completeConfig(this.#request.config, summary, this.#request);
+    const completed = completeConfig(this.#request.config, summary, this.#completion);
     if (completed.isBatchingToBeProven) {
       this.#complete(withoutBatching(completed.config), "off: the trial whether batches change answers did not end");
     } else {
       this.#complete(completed.config, completed.batching);
     }
+  }
+
+  get #completion(): Parameters<typeof completeConfig>[2] {
+    const { name, defaultMaxBatchSize, file } = this.#request;
+    return { name, defaultMaxBatchSize, fileName: basename(file) };
   }
 
   #complete(config: ModelConfig, batching: string): void {

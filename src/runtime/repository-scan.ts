@@ -1,6 +1,7 @@
 import { type Dirent, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { InferenceError, toInferenceError } from "../errors.ts";
+import { defaultModelFilename } from "../model/complete-config.ts";
 import { maxConfigLength, parseConfigText } from "../model/config-text.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { ModelSource } from "./model-source.ts";
@@ -16,7 +17,6 @@ export interface ScannedModel {
 }
 
 const configFileName = "config.pbtxt";
-const defaultModelFileName = "model.onnx";
 const onnxExtension = ".onnx";
 
 /**
@@ -137,7 +137,7 @@ export function scanModelFolder(
 
 function scanVersion(root: string, folder: string, name: string, version: string, config: ModelConfig): ModelSource {
   const versionFolder = join(folder, version);
-  const fileName = config.default_model_filename ?? onlyOnnxFile(versionFolder) ?? defaultModelFileName;
+  const fileName = config.default_model_filename || (onlyOnnxFile(versionFolder) ?? defaultModelFilename);
   if (fileName.includes("/") || fileName.includes("\\") || fileName === "..") {
     throw new InferenceError(
       "refused",

@@ -47,6 +47,14 @@ test("a model without a configuration is completed whole, its batching yet to be
   } satisfies ModelConfig);
 });
 
+test("the file that was found is named unless the configuration names one", () => {
+  const named = (text: string) =>
+    completeConfig(parseConfigText(text), classifier, { ...options, fileName: "net.onnx" }).config
+      .default_model_filename;
+  assert.equal(named(""), "net.onnx");
+  assert.equal(named('default_model_filename: "other.onnx"'), "other.onnx");
+});
+
 test("proven: a dynamic batcher that prefers full batches is added", () => {
   const config = withBatching(complete("", classifier).config, 32);
   assert.equal(config.max_batch_size, 32);

@@ -61,12 +61,15 @@ describe("Triton's layout", () => {
       "d/1/x.onnx": "",
       "d/1/y.onnx": "",
       "d/config.pbtxt": 'default_model_filename: "y.onnx"',
+      "e/1/z.onnx": "",
+      "e/config.pbtxt": 'default_model_filename: ""',
     });
     assert.deepEqual(scan(root), [
       "a: 1=network.onnx",
       "b: 1=model.onnx",
       "c! refused model 'c' version 1 has no file 'model.onnx'",
       "d: 1=y.onnx",
+      "e: 1=z.onnx",
     ]);
   });
 
