@@ -51,6 +51,7 @@ export class RequestQueue {
   #rows = 0;
   #bytes = 0;
 
+  /** @param onDropped called while the queue is being looked through, so it must not come back to it */
   constructor(policy: QueuePolicy, onDropped: (entry: QueueEntry, reason: DropReason) => void) {
     this.#policy = policy;
     this.#levels = policy.levels.map(() => ({ waiting: new EntryList(), delayed: new EntryList(), requests: 0 }));
