@@ -162,8 +162,13 @@ export class ModelLoader {
         const { generation } = place.slot;
         if (!isFirstOwn) await place.slot.control(request, config.loadTimeoutMs);
         loaded.push({ place, request, generation });
-        if (tried.isWarm)
+        if (!tried.isWarm) continue;
+        try {
           await this.#warmUp(place.slot, request.sessionId, result, bucketsOf(result.signature), runTimeoutMs);
+        } catch (error) {
+          // Where the process was replaced before, the session was not there: the slot loads it again.
+          if (error instanceof RuntimeProcessDied || place.slot.generation === generation) throw error;
+        }
       }
     } catch (error) {
       // In a process of its own a session ends with the process, in a shared one it would stay for ever.

@@ -195,6 +195,24 @@ describe("a small model", () => {
     assert.deepEqual(subject.log(1).slice(3), ["load"]);
   });
 
+  it("is not refused because the process where it is to serve ends before its warm-up", async () => {
+    const subject = new Subject();
+    const place = subject.slots[1];
+    const control = place.slot.control.bind(place.slot);
+    let deaths = 0;
+    place.slot.control = (request, limitMs) => {
+      if (request.operation === "warm-up" && deaths++ === 0) place.process.die("crash");
+      return control(request, limitMs);
+    };
+    subject.onControl = (request, slot) => {
+      const isKnown = request.operation !== "warm-up" || subject.slots[slot]!.process.sessions.has(request.sessionId);
+      if (!isKnown) throw new Error(`no session ${request.sessionId}`);
+    };
+    const { unavailable } = await subject.load({ model_warmup: [{ name: "sample" }] });
+    assert.equal(unavailable, undefined);
+    assert.deepEqual(subject.sessions, [0, 1, 0, 0]);
+  });
+
   it("has a process of its own where its settings ask for more than a shared one gives", async () => {
     for (const [key, value, expected] of [
       ["sluice_intra_op_threads", "3", [3, undefined]],
