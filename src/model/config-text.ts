@@ -8,11 +8,15 @@ import type { ModelConfig } from "./model-config.ts";
 /** The longest model configuration that is parsed, in characters; the longest of Triton's own examples has 5,000. */
 export const maxConfigLength = 1024 * 1024;
 
+/** The longest text, in characters, in which the line of an error is looked for: that parses it a dozen times, in the front process. */
+const maxSearchedLength = 64 * 1024;
+
 const configType = "inference.ModelConfig";
 
 /**
  * Parses a config.pbtxt: protobuf text format of ModelConfig. What was not written is absent, so that a written 0 can be told from nothing.
- * @throws InferenceError "refused", with the line, what stands there and, for a misspelt field, the nearest known one.
+ * @throws InferenceError "refused", with the line (unless the text is very long), what stands there and, for a misspelt field, the nearest
+ *   known one.
  */
 export function parseConfigText(text: string): ModelConfig {
   checkLength(text);
@@ -64,11 +68,12 @@ function describeTextError(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const sentence = message.replace(/ \(line [0-9]+\)$/, "");
   const line = /\(line ([0-9]+)\)$/.exec(message)?.[1] ?? findLine(text, sentence);
+  const where = line === undefined ? "" : `line ${line}: `;
   const unknown = /^\.(inference[.\w]*): unknown field '(.*)'$/s.exec(sentence);
   const [, typeName, fieldName] = unknown ?? [];
   const enumField = /^\.(inference[.\w]*)\.(\w+): enum value expected$/.exec(sentence);
   if (enumField?.[1] !== undefined && enumField[2] !== undefined) {
-    return `line ${line}: ${enumField[2]} ${describeEnum(enumField[1], enumField[2])}`;
+    return `${where}${enumField[2]} ${describeEnum(enumField[1], enumField[2])}`;
   }
   const what =
     typeName !== undefined && fieldName !== undefined
@@ -78,7 +83,7 @@ function describeTextError(text: string, error: unknown): string {
           typeName === configType ? "" : typeName.replace("inference.", ""),
         )
       : sentence.replaceAll(".inference.", "");
-  return `line ${line}: ${what}`;
+  return `${where}${what}`;
 }
 
 function describeEnum(typeName: string, fieldName: string): string {
@@ -89,9 +94,10 @@ function describeEnum(typeName: string, fieldName: string): string {
 
 /**
  * The line of an error that states none: the text up to and including it fails alike, the text before it does not. Found by halving, so that a long
- * text is parsed a dozen times and not once per line.
+ * text is parsed a dozen times and not once per line. Undefined: the text is too long for that.
  */
-function findLine(text: string, sentence: string): number {
+function findLine(text: string, sentence: string): number | undefined {
+  if (text.length > maxSearchedLength) return undefined;
   const lines = text.split("\n");
   let low = 1;
   let high = lines.length;

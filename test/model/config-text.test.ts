@@ -147,6 +147,12 @@ for (const [text, message] of badTexts) {
   });
 }
 
+test("the line of an error is looked for in texts of a usual length only, since that takes many times the parsing", () => {
+  const textOf = (lines: number) => `${"# comment\n".repeat(lines)}max_batch_size: 'eight'`;
+  assert.throws(() => parseConfigText(textOf(6_000)), { message: "config.pbtxt line 6001: integer value expected" });
+  assert.throws(() => parseConfigText(textOf(7_000)), { message: "config.pbtxt integer value expected" });
+});
+
 test("JSON takes both spellings, enums by number, and 64-bit integers as text", () => {
   const json =
     '{"maxBatchSize":"4","input":[{"name":"x","dataType":11,"dims":["-1",2]}],"dynamic_batching":{"maxQueueDelayMicroseconds":"7"},"backend":null}';
