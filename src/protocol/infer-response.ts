@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor.ts";
 import { outputTensorTags, responseTags, streamTags } from "./message-tags.ts";
 import { parametersSize, writeParameters } from "./parameters.ts";
 import { shapeSize, writeShape } from "./shape.ts";
-import { pushbackMs, statusCode } from "./status.ts";
+import { pushbackMs, statusCode, statusText } from "./status.ts";
 import { contentsSize, hasTypedForm, writeContents } from "./tensor-contents.ts";
 import { checkBytes, fieldSize, stringFieldSize, WireWriter } from "./wire-writer.ts";
 
@@ -72,7 +72,7 @@ export interface FailedRequest {
 
 /**
  * A ModelStreamInferResponse that says why one request failed. The stream lives on, so status code and pushback travel as the
- * parameters `sluice_status_code` and `sluice_retry_after_ms`.
+ * parameters `sluice_status_code` and `sluice_retry_after_ms`. The text is cut as that of a unary call is: it may quote what a client wrote.
  */
 export function encodeStreamError(error: InferenceError, request: FailedRequest): Buffer {
   const parameters = new Map(request.parameters ?? noParameters);
@@ -83,7 +83,7 @@ export function encodeStreamError(error: InferenceError, request: FailedRequest)
   const form: ResponseForm = isFinal === undefined ? rawForm : { outputForm: "raw", isFinal };
   const sizes = outputSizes(response, form);
   const size = responseSize(response, form, sizes);
-  const text = error.message === "" ? error.reason : error.message; // an empty error_message would read as success
+  const text = error.message === "" ? error.reason : statusText(error.message); // an empty error_message would read as success
   const writer = new WireWriter(stringFieldSize(text) + fieldSize(size));
   writer.string(streamTags.errorMessage, text);
   writer.field(streamTags.response, size);

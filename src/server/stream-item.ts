@@ -86,9 +86,10 @@ export class StreamItem implements Reply {
     if (this.isEnded) return;
     this.isEnded = true;
     this.error = error;
-    this.#stream.answer(
-      this,
-      encodeFailure(error, this.id, this.#echo, this.#isIssued ? this.#question?.request : undefined),
-    );
+    const issued = this.#isIssued ? this.#question?.request : undefined;
+    const bytes = encodeFailure(error, this.id, this.#echo, issued);
+    // An answer that is too large would end the stream: rather one without an id that fills a message by itself.
+    const isFit = bytes.length <= this.#stream.maxMessageBytes;
+    this.#stream.answer(this, isFit ? bytes : encodeFailure(error, "", this.#echo, issued));
   }
 }

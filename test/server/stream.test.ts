@@ -197,3 +197,21 @@ test("a deadline of one message counts from its arrival", async (t) => {
   for (const asked of slow.asked) respond(asked);
   await stream.finish();
 });
+
+test("a failure that quotes a long id is shortened, because an answer above the message limit would end the stream", async (t) => {
+  const failing = new FakeModel("failing", ({ request, reply }) =>
+    reply.fail(new InferenceError("invalid", `[request id: ${request.id}] wrong`)),
+  );
+  const repository = new FakeRepository(failing, new ImmediateModel("fast"));
+  const harness = await GrpcHarness.start(t, repository, { maxMessageBytes: 16_384 });
+  const stream = harness.client().stream();
+  const long = "x".repeat(9_000);
+  stream.send(
+    encodeRequest("failing", long),
+    encodeRequest("failing", "x".repeat(16_000)),
+    encodeRequest("fast", "good"),
+  );
+  assert.equal((await stream.finish()).code, statusCodes.OK);
+  assert.deepEqual(stream.ids, [long, "", "good"]);
+  await harness.assertIdle();
+});
