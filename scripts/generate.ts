@@ -6,7 +6,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { optionsTableMarkers, renderOptionsTable } from "../src/cli/options-table.ts";
+import {
+  modelSettingsMarkers,
+  optionsTableMarkers,
+  renderModelSettingsTable,
+  renderOptionsTable,
+} from "../src/cli/options-table.ts";
 import { renderMetricsPage } from "../src/monitor/metrics-page.ts";
 
 /** One generated file. The same sources must give the same bytes, on every machine. */
@@ -42,6 +47,11 @@ const generators: readonly Generator[] = [
     name: "option table",
     output: "README.md",
     produce: () => replaceBetween("README.md", optionsTableMarkers, renderOptionsTable()),
+  },
+  {
+    name: "table of a model's settings",
+    output: "docs/operations.md",
+    produce: () => replaceBetween("docs/operations.md", modelSettingsMarkers, renderModelSettingsTable()),
   },
 ];
 

@@ -245,7 +245,7 @@ export const serveOptions = {
     unit: "crashes",
     group: "Execution",
     description:
-      "Crashes of a runtime process within a minute after which its model stays unavailable with the reason.",
+      "Crashes of a runtime process within a minute after which its models are unavailable, with the reason, until the minute has passed.",
   },
   prefetch: {
     kind: "integer",

@@ -1,4 +1,5 @@
 import { describeRange, environmentName, type Option, serveOptions } from "../config.ts";
+import { modelParameters } from "../model/model-parameters.ts";
 import { describeDefault, flagText, groups } from "./help.ts";
 
 /** Where README holds the table; everything between the two lines is generated. */
@@ -28,4 +29,16 @@ function row(key: string, option: Option): string {
     option.description,
   ];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+/** Where docs/operations.md holds the settings of one model. */
+export const modelSettingsMarkers = { start: "<!-- settings:start -->", end: "<!-- settings:end -->" } as const;
+
+/** The settings of one model in config.pbtxt as a Markdown table. Ends with a newline. */
+export function renderModelSettingsTable(): string {
+  const rows = Object.entries(modelParameters).map(
+    ([key, { option, absent, description }]) =>
+      `| \`${key}\` | ${option.kind === "list" ? "numbers" : describeRange(option)} | ${absent} | ${description} |`,
+  );
+  return ["| Setting | Value | When absent | Meaning |", "|---|---|---|---|", ...rows, ""].join("\n");
 }

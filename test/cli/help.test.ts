@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renderOptionsTable } from "../../src/cli/options-table.ts";
+import { renderModelSettingsTable, renderOptionsTable } from "../../src/cli/options-table.ts";
 import { describeRange, environmentName, flagName, type Option, serveOptions } from "../../src/config.ts";
+import { modelParameters } from "../../src/model/model-parameters.ts";
 import { runCommand } from "../support/command-fake.ts";
 
 const commands = ["serve", "infer", "models", "inspect", "health"];
@@ -77,4 +78,10 @@ test("the options table has a row for every option and no value of this machine"
   const rows = table.split("\n").filter((line) => line.startsWith("| `"));
   assert.equal(rows.length, Object.keys(serveOptions).length);
   assert.ok(rows.every((line) => line.split(/(?<!\\)\|/).length === 6));
+});
+
+test("the table of a model's settings has a line of four cells for each", () => {
+  const lines = renderModelSettingsTable().trimEnd().split("\n").slice(2);
+  assert.equal(lines.length, Object.keys(modelParameters).length);
+  for (const line of lines) assert.match(line, /^\| `sluice_\w+` \| [^|]+ \| [^|]+ \| [^|]+ \|$/);
 });
