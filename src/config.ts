@@ -249,13 +249,13 @@ export const serveOptions = {
   },
   prefetch: {
     kind: "integer",
-    default: 0,
+    default: 1,
     min: 0,
     max: 1,
     unit: "batches",
     group: "Execution",
     description:
-      "Batches sent ahead to a runtime process that is still running one; 0 keeps batches as large as they can be.",
+      "Full batches sent ahead to a runtime process of its own that is still running one, so that it never waits for the next. Not from queues with priorities, timeouts or a size of their own, where requests may overtake each other or expire.",
   },
   arenaFolder: {
     kind: "string",

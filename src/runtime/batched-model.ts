@@ -140,10 +140,13 @@ export class BatchedModel implements Model {
     this.#wake();
   }
 
-  /** The next batch for a runner that is free now; undefined: nothing to run yet. */
-  take(): Batch | undefined {
+  /**
+   * The next batch for a runner that is free now; undefined: nothing to run yet.
+   * @param isAhead it will wait behind another batch: only worth it when it is full, since until then others may still join it
+   */
+  take(isAhead = false): Batch | undefined {
     for (;;) {
-      const batch = this.#takeBatch();
+      const batch = this.#takeBatch(isAhead);
       const hasDropped = this.#failDropped();
       if (batch !== undefined) return batch;
       if (!hasDropped) break; // otherwise other requests may have come of it
@@ -152,12 +155,13 @@ export class BatchedModel implements Model {
     return undefined;
   }
 
-  #takeBatch(): Batch | undefined {
+  #takeBatch(isAhead: boolean): Batch | undefined {
     const now = this.#options.clock.now();
     const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
     const decision = decideBatch(this.#queue, policy, now, this.#options.slotBytes, this.#shortestRunMs);
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
     if (decision.kind !== "batch") return undefined;
+    if (isAhead && decision.reason !== "full" && decision.rows < policy.maxRows) return undefined;
     const entries = this.#queue.take(decision.count);
     let requests = 0;
     for (const entry of entries) {

@@ -66,7 +66,7 @@ export class Instance implements BatchRunner, Resident {
   }
 
   startBatch(process: RuntimeProcess): boolean {
-    const batch = this.#model.take();
+    const batch = this.#model.take(!process.isIdle);
     if (batch === undefined) return false;
     const { clock } = this.#options;
     const { signature } = this.#model.description;

@@ -13,6 +13,7 @@ import type { ModelSource } from "./model-source.ts";
 import type { Observer } from "./observer.ts";
 import type { Place, Placement } from "./placement.ts";
 import type { ProcessSlot } from "./process-slot.ts";
+import { isSimpleQueue, queuePolicy } from "./queue-policy.ts";
 import { RuntimeProcessDied } from "./runtime-process.ts";
 import type { Device } from "./session.ts";
 
@@ -120,7 +121,10 @@ export class ModelLoader {
   }
 
   async #tryInOwn(places: Place[], request: LoadRequest, parameters: ModelParameters): Promise<[LoadResult, boolean]> {
-    const place = this.#options.placement.acquireOwn(parameters.intraOpThreads ?? 0, parameters.prefetch);
+    const place = this.#options.placement.acquireOwn(
+      parameters.intraOpThreads ?? 0,
+      prefetchOf(request.config, parameters),
+    );
     places.push(place);
     return await this.#try(place.slot, { ...request, intraOpThreads: place.threads }, true);
   }
@@ -150,7 +154,7 @@ export class ModelLoader {
         const place =
           places[i] ??
           (tried.isShared ? placement.acquireShared(used) : undefined) ??
-          placement.acquireOwn(parameters.intraOpThreads ?? 0, parameters.prefetch);
+          placement.acquireOwn(parameters.intraOpThreads ?? 0, prefetchOf(source.config, parameters));
         if (!isFirstOwn) places.push(place);
         used.add(place.slot);
         const request = {
@@ -348,6 +352,11 @@ function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceErro
 }
 
 /** Whether the model's own settings have no meaning in a shared process, whose models run one thread each and one batch at a time. */
+/** The model's own setting; undefined: the server's. Nothing is sent ahead from a queue in which requests overtake each other or expire. */
+function prefetchOf(config: ModelConfig, { prefetch }: ModelParameters): number | undefined {
+  return prefetch ?? (isSimpleQueue(queuePolicy(config)) ? undefined : 0);
+}
+
 function asksForOwn({ intraOpThreads = 0, prefetch = 0 }: ModelParameters): boolean {
   return intraOpThreads > 1 || prefetch > 0;
 }

@@ -199,6 +199,16 @@ export class ProcessSlot {
     for (const { resident } of this.#residencies.values()) resident.onUnavailable(stopping());
   }
 
+  #onFree(): void {
+    // Who had no full batch to send ahead has a batch for a process that is free.
+    if (this.#options.prefetch > 0) {
+      for (const residency of this.#residencies.values()) {
+        if (residency.isLoaded && residency.resident.hasWork) this.#turns.offer(residency);
+      }
+    }
+    this.#planDispatch();
+  }
+
   /** What arrives in one turn of the event loop is seen together, so that it can share a batch. */
   #planDispatch(): void {
     if (this.#isDispatchPlanned) return;
@@ -270,7 +280,7 @@ export class ProcessSlot {
       arenaMaxBytes: this.#options.arenaMaxBytes,
       slots: 1 + this.#options.prefetch,
       clock: this.#options.clock,
-      onFree: () => this.#planDispatch(),
+      onFree: () => this.#onFree(),
       onExit: (exit) => this.#onExit(process, exit),
     };
     const process: RuntimeProcess = this.#options.spawn?.(options) ?? new RuntimeProcess(options);

@@ -42,6 +42,19 @@ function levelPolicy(policy: ModelConfigQueuePolicy | undefined): LevelPolicy {
   };
 }
 
+/**
+ * One level, no timeout, no limit of its own: such a queue may be emptied ahead of time, because nothing that waits in it can be overtaken
+ * or expire (Triton prefetches for these queues alone).
+ */
+export function isSimpleQueue({ levels: [level, ...others] }: QueuePolicy): boolean {
+  if (level === undefined || others.length > 0) return false;
+  return (
+    level.timeoutMs === Number.POSITIVE_INFINITY &&
+    level.maxRequests === Number.POSITIVE_INFINITY &&
+    !level.isOverrideAllowed
+  );
+}
+
 /** The level of a request: its `priority` parameter where that level exists, else the default. */
 export function levelOf(request: InferenceRequest, policy: QueuePolicy): number {
   if (policy.levels.length === 1) return 1;

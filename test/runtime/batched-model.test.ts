@@ -114,6 +114,17 @@ describe("a request", () => {
     assert.match(reply.error!.message, /inference request batch-size must be <= 4 for 'm'/);
   });
 
+  it("is not taken ahead of a running batch until it makes a full one", () => {
+    const subject = new Subject({ max_batch_size: 2, dynamic_batching: {} });
+    subject.ask([1]);
+    assert.equal(subject.model.take(true), undefined);
+    subject.ask([2]);
+    assert.equal(subject.model.take(true)?.rows, 2);
+    subject.ask([3]);
+    assert.equal(subject.model.take(true), undefined);
+    assert.equal(subject.model.take()?.rows, 1);
+  });
+
   it("of more rows is split for a stream and refused for a unary call where only streams are split", () => {
     const subject = new Subject({ max_batch_size: 4 }, { splitting: "streams" });
     assert.equal(subject.ask([1, 2, 3, 4, 5]).outcome, "invalid");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ModelConfigQueuePolicy } from "../../src/model/model-config.ts";
-import { levelOf, queueFull, queuePolicy, timeoutOf } from "../../src/runtime/queue-policy.ts";
+import type { ModelConfig, ModelConfigQueuePolicy } from "../../src/model/model-config.ts";
+import { isSimpleQueue, levelOf, queueFull, queuePolicy, timeoutOf } from "../../src/runtime/queue-policy.ts";
 import { requestOf } from "../support/runtime-requests.ts";
 
 const request = (parameters: Record<string, number | bigint> = {}) =>
@@ -94,4 +94,15 @@ it("tells a full queue in Triton's words, with the request's id and when to come
   assert.equal(error.reason, "queue_full");
   assert.equal(error.retryAfterMs, 40);
   assert.match(queueFull(request(), 1).message, /^\[request id: <id_unknown>\] /);
+});
+
+it("only a queue without priorities, timeouts and a size of its own is simple", () => {
+  const isSimple = (batching: ModelConfig["dynamic_batching"]) =>
+    isSimpleQueue(queuePolicy(batching === undefined ? {} : { dynamic_batching: batching }));
+  assert.equal(isSimple(undefined), true);
+  assert.equal(isSimple({}), true);
+  assert.equal(isSimple({ priority_levels: 2, default_priority_level: 1 }), false);
+  assert.equal(isSimple({ default_queue_policy: { default_timeout_microseconds: 1 } }), false);
+  assert.equal(isSimple({ default_queue_policy: { allow_timeout_override: true } }), false);
+  assert.equal(isSimple({ default_queue_policy: { max_queue_size: 1 } }), false);
 });

@@ -15,13 +15,14 @@ import {
 
 const limitMs = 500;
 
-/** A model that counts as large has a process of its own, and only there batches are sent ahead. */
+/** A model that counts as large has a process of its own, and only there full batches are sent ahead: here every request is one. */
 const subject = await ReliabilitySubject.start(
   fileEnding,
   {
     slow: {
       zoo: "loop_slow",
-      config: `parameters [
+      config: `max_batch_size: 0
+      parameters [
         { key: "sluice_run_timeout_ms" value { string_value: "${limitMs}" } },
         { key: "sluice_prefetch" value { string_value: "1" } }
       ]`,
