@@ -36,8 +36,14 @@ export function findModelFile(path: string): ModelFile {
     );
   }
   const config = hasConfig ? parseConfigText(readFileSync(join(path, configFile), "utf8")) : {};
-  const file = join(path, version, config.default_model_filename || defaultFile);
+  const file = join(path, version, config.default_model_filename || onlyModel(join(path, version)) || defaultFile);
   return { name: basename(resolve(path)), file, version, config, hasConfig };
+}
+
+/** The one .onnx file of a version folder, whatever its name; undefined: there are none or several. */
+function onlyModel(folder: string): string | undefined {
+  const models = readdirSync(folder).filter((name) => name.endsWith(".onnx"));
+  return models.length === 1 ? models[0] : undefined;
 }
 
 function modelsInside(path: string, entries: readonly string[]): string {

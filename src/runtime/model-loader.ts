@@ -1,20 +1,20 @@
 import type { ServeConfig } from "../config.ts";
-import { assert, InferenceError } from "../errors.ts";
+import { InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
 import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import type { Clock } from "./clock.ts";
-import { Instance } from "./instance.ts";
 import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
-import type { Model, ModelDescription } from "./model.ts";
+import type { ModelDescription } from "./model.ts";
 import type { ModelSource } from "./model-source.ts";
 import type { Observer } from "./observer.ts";
 import type { Place, Placement } from "./placement.ts";
 import type { ProcessSlot } from "./process-slot.ts";
 import { isSimpleQueue, queuePolicy } from "./queue-policy.ts";
 import { RuntimeProcessDied } from "./runtime-process.ts";
+import { type LoadedVersion, ServingVersion } from "./serving-version.ts";
 import type { Device } from "./session.ts";
 
 export interface ModelLoaderOptions {
@@ -23,17 +23,6 @@ export interface ModelLoaderOptions {
   readonly clock: Clock;
   /** For the log: what must not travel. */
   report(message: string, detail: string): void;
-}
-
-/** A model version that serves, and how to end it. */
-export interface LoadedVersion {
-  readonly model: Model;
-  /** Undefined: it can answer. Otherwise why it cannot for the time being. */
-  readonly unavailable: InferenceError | undefined;
-  /** Calls back when {@link unavailable} changes. */
-  onAvailability: () => void;
-  /** Refuses new requests with `error`, answers the accepted ones, then frees its sessions. */
-  drain(error: InferenceError): Promise<void>;
 }
 
 /** Longest single step (proof, warm-up run) of trying a model, so that one that never ends does not hold up its load for a minute. */
@@ -76,7 +65,7 @@ export class ModelLoader {
     const isShared = this.#options.placement.isShared(source.byteLength, device) && !asksForOwn(parameters);
     const places: Place[] = [];
     try {
-      const request = this.#request(source, parameters, device, 1);
+      const request = this.#request(source, parameters, this.#isOpen(source, parameters, device) ? "auto" : device, 1);
       const [result, isWarm] = isShared
         ? await this.#options.placement.withTrial((slot) => this.#try(slot, request))
         : await this.#tryInOwn(places, request, parameters);
@@ -268,6 +257,13 @@ export class ModelLoader {
     };
   }
 
+  /** Whether a model that the best device cannot run at all may run on the next one. */
+  #isOpen(source: ModelSource, parameters: ModelParameters, device: Device): boolean {
+    const wanted = parameters.device ?? this.#options.config.device;
+    const isGpuAsked = (source.config.instance_group ?? []).some((group) => group.kind === "KIND_GPU");
+    return device !== "cpu" && wanted === "auto" && !isGpuAsked;
+  }
+
   /** The device that the model's own setting, its instance group and the server's option come to. */
   async #resolveDevice(source: ModelSource, parameters: ModelParameters): Promise<Device> {
     const { config, placement } = this.#options;
@@ -285,64 +281,6 @@ export class ModelLoader {
   }
 }
 
-/** A version in service. */
-class ServingVersion implements LoadedVersion {
-  readonly model: BatchedModel;
-  readonly #instances: readonly Instance[];
-  readonly #places: readonly Place[];
-  readonly #failures = new Map<number, InferenceError>();
-  onAvailability: () => void = () => {};
-
-  constructor(
-    model: BatchedModel,
-    loaded: readonly { place: Place; request: LoadRequest; generation: number }[],
-    places: readonly Place[],
-    options: Omit<ConstructorParameters<typeof Instance>[3], "onAvailability">,
-  ) {
-    this.model = model;
-    this.#places = places;
-    this.#instances = loaded.map(
-      ({ place, request }, index) =>
-        new Instance(model, place.slot, request, {
-          ...options,
-          onAvailability: (error) => this.#setAvailability(index, error),
-        }),
-    );
-    for (const [index, { place, generation }] of loaded.entries()) {
-      const instance = this.#instances[index];
-      assert(instance !== undefined, "an instance for each place");
-      place.slot.add(instance, generation);
-    }
-  }
-
-  get unavailable(): InferenceError | undefined {
-    if (this.#failures.size < this.#instances.length) return undefined;
-    const [first] = this.#failures.values();
-    return first;
-  }
-
-  async drain(error: InferenceError): Promise<void> {
-    await this.model.drain(error);
-    for (const instance of this.#instances) {
-      this.model.removeRunner(instance);
-      await instance.slot.remove(instance);
-    }
-    for (const place of this.#places) place.release();
-  }
-
-  /** While no instance can run, new requests are refused and those that wait are failed: nobody knows for how long. */
-  #setAvailability(index: number, error: InferenceError | undefined): void {
-    const before = this.unavailable;
-    if (error === undefined) this.#failures.delete(index);
-    else this.#failures.set(index, error);
-    const now = this.unavailable;
-    if (now === before) return;
-    this.model.refuse(now);
-    if (now !== undefined) this.model.failWaiting(now);
-    this.onAvailability();
-  }
-}
-
 function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceError {
   const what =
     exit.kind === "timeout"
@@ -351,12 +289,12 @@ function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceErro
   return new InferenceError("refused", `loading model '${name}' ${what}`, { cause: new Error(exit.detail) });
 }
 
-/** Whether the model's own settings have no meaning in a shared process, whose models run one thread each and one batch at a time. */
 /** The model's own setting; undefined: the server's. Nothing is sent ahead from a queue in which requests overtake each other or expire. */
 function prefetchOf(config: ModelConfig, { prefetch }: ModelParameters): number | undefined {
   return prefetch ?? (isSimpleQueue(queuePolicy(config)) ? undefined : 0);
 }
 
+/** Whether the model's own settings have no meaning in a shared process, whose models run one thread each and one batch at a time. */
 function asksForOwn({ intraOpThreads = 0, prefetch = 0 }: ModelParameters): boolean {
   return intraOpThreads > 1 || prefetch > 0;
 }

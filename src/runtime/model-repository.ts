@@ -4,12 +4,12 @@ import type { ModelConfig } from "../model/model-config.ts";
 import type { Clock } from "./clock.ts";
 import { FileOverrides } from "./file-overrides.ts";
 import { type Model, unknownModel } from "./model.ts";
-import type { LoadedVersion } from "./model-loader.ts";
 import type { ModelSource } from "./model-source.ts";
 import { ModelVersions } from "./model-versions.ts";
 import type { Observer } from "./observer.ts";
 import type { IndexEntry, LoadOverride, Repository } from "./repository.ts";
 import type { RepositoryFolder, ScannedModel } from "./repository-scan.ts";
+import type { LoadedVersion } from "./serving-version.ts";
 import type { ModelStatistics } from "./statistics.ts";
 
 export interface ModelRepositoryOptions {
@@ -118,7 +118,8 @@ export class ModelRepository implements Repository {
   /** Models that lie in the repository and were never loaded; only explicit control leaves any. */
   #unloadedEntries(): IndexEntry[] {
     if (this.#options.modelControl !== "explicit") return [];
-    return [...this.#options.folder.scan().keys()]
+    return this.#options.folder
+      .names()
       .filter((name) => !this.#models.has(name))
       .map((name) => ({ name, version: "", state: "UNAVAILABLE", reason: "unloaded" }));
   }

@@ -1,11 +1,11 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { Model } from "./model.ts";
-import type { LoadedVersion } from "./model-loader.ts";
 import type { ModelSource } from "./model-source.ts";
 import type { ModelState, ModelStateDetail, Observer } from "./observer.ts";
 import type { IndexEntry } from "./repository.ts";
 import type { ScannedModel } from "./repository-scan.ts";
+import type { LoadedVersion } from "./serving-version.ts";
 import { type ModelStatistics, StatisticsCollector } from "./statistics.ts";
 
 export interface ModelVersionsOptions {

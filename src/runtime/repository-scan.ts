@@ -51,6 +51,15 @@ export class RepositoryFolder {
     return models;
   }
 
+  /** Names under which models may lie here, without looking into any folder. */
+  names(): readonly string[] {
+    return this.#entries().flatMap((entry) => {
+      const isFolder = entry.isDirectory() || tryStat(join(this.#root, entry.name))?.isDirectory() === true;
+      if (isFolder) return [entry.name];
+      return entry.name.endsWith(onnxExtension) ? [entry.name.slice(0, -onnxExtension.length)] : [];
+    });
+  }
+
   /** One model by name; undefined: there is none. */
   find(name: string, config?: ModelConfig): ScannedModel | undefined {
     const found = this.#entries()

@@ -26,7 +26,9 @@ export class RowIndex {
   constructor(datatype: Tensor["datatype"], shape: readonly number[], data: () => Uint8Array) {
     const elementsOfRow = elementCount(shape.slice(1));
     this.#rowBytes = elementsOfRow * itemBytes(datatype);
-    this.#offsets = datatype === "BYTES" ? bytesRowOffsets(data(), shape[0] ?? 0, elementsOfRow) : undefined;
+    // Rows without elements are empty whatever their datatype; every other one takes bytes, which bounds their number.
+    this.#offsets =
+      datatype === "BYTES" && elementsOfRow > 0 ? bytesRowOffsets(data(), shape[0] ?? 0, elementsOfRow) : undefined;
   }
 
   /** Byte position of a row; of the end for the number of rows. */

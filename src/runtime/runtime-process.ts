@@ -27,6 +27,9 @@ const maxAnswerBytes = 16 * 1024 * 1024;
 /** Frames are numbered in 32 bits; 0 is no frame. */
 const maxFrameId = 2 ** 32 - 1;
 
+/** How long a process that was asked to end may take for it. */
+const lastWordsMs = 10_000;
+
 /** Most bytes of a runtime process's standard error kept for the log when it dies. */
 const maxStderrBytes = 4096;
 
@@ -103,9 +106,7 @@ export class RuntimeProcess {
     this.#options = options;
     this.#arena = Arena.create(options.arenaFolder, options.arenaMaxBytes, options.slots);
     this.#freeSlots = Array.from({ length: options.slots }, (_, slot) => slot);
-    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry], {
-      stdio: ["ignore", "ignore", "pipe", "pipe", this.#arena.fd],
-    });
+    this.#child = start(this.#arena);
     this.#child.on("error", () => this.#exited("could not be started"));
     this.#child.on("close", (code, signal) => this.#exited(signal ?? `exit code ${code}`));
     // Both are pipes, see above; without descriptors to spare Node makes none.
@@ -246,12 +247,18 @@ export class RuntimeProcess {
   /** Ends the process once it has answered what is under way. */
   stop(): void {
     this.#isStopping = true;
-    if (this.isIdle) this.#frames.end();
+    if (this.isIdle) this.#finish();
+  }
+
+  /** The front's end closes, which ends the process; one that is stuck in its own clean-up is ended after a while. */
+  #finish(): void {
+    this.#frames.end();
+    this.#options.clock.after(lastWordsMs, () => this.kill());
   }
 
   /** Ends the process at once. */
   kill(): void {
-    this.#child.kill("SIGKILL");
+    if (!this.#hasExited) this.#child.kill("SIGKILL");
   }
 
   #add(pending: Pending): void {
@@ -313,7 +320,7 @@ export class RuntimeProcess {
     if (next !== undefined) this.#watch(next);
     const afterwards = settle();
     this.#freeSlots.push(pending.slot);
-    if (this.#isStopping && this.isIdle) this.#frames.end();
+    if (this.#isStopping && this.isIdle) this.#finish();
     if (!this.#hasExited) this.#options.onFree();
     afterwards?.();
   }
@@ -325,6 +332,7 @@ export class RuntimeProcess {
       case frameKind.longRan: {
         assert(run !== undefined, "outputs in answer to a control request");
         const ran = decodeRan(frame.kind === frameKind.ran ? frame.body : this.#readLong(frame, pending.slot));
+        assert(ran.isFinal, "one of several answers, which no model that is served gives");
         assert(
           ran.outputs.every((output) => this.isOutputRange(pending.slot, output.offset, output.length)),
           "an output outside its range",
@@ -378,6 +386,18 @@ export class RuntimeProcess {
     this.#pending = [];
     for (const { id, run, control } of pending) (run ?? control)?.died(exit, id === this.#watchedId);
     this.#options.onExit(exit);
+  }
+}
+
+/** @throws InferenceError "restarting" when the machine has no room for another process; closes the arena then */
+function start(arena: Arena): ChildProcess {
+  try {
+    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", entry], {
+      stdio: ["ignore", "ignore", "pipe", "pipe", arena.fd],
+    });
+  } catch (cause) {
+    arena.close();
+    throw new InferenceError("restarting", "a runtime process could not be started", { cause });
   }
 }
 
