@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
+import { InferenceError } from "./errors.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry.ts";
 import { healthService, inferenceService, reflectionService } from "./protocol/definitions.ts";
 import { systemClock } from "./runtime/clock.ts";
@@ -41,6 +42,12 @@ const maxAfterwardsMs = 5_000;
  * @throws InferenceError when the path, an address or an option cannot be used.
  */
 export async function startServer(path: string, config: ServeConfig): Promise<RunningServer> {
+  if (config.loadModel.length > 0 && config.modelControl !== "explicit") {
+    throw new InferenceError(
+      "invalid",
+      `--load-model ${config.loadModel[0]} needs --model-control explicit: under '${config.modelControl}' every model is loaded`,
+    );
+  }
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   const folder = new RepositoryFolder(path);
   const telemetry = startTelemetry(config, {

@@ -39,9 +39,23 @@ class RequestTrace {
   }
 }
 
-/** Follows the wall clock where it was set after the process began. */
-function currentEpochMs(milliseconds: number): number {
-  return milliseconds + (Date.now() - performance.now());
+/** By how much the wall clock may be off before it counts as set: it has whole milliseconds, and the two clocks are not read at once. */
+const clockSetMs = 10;
+
+/**
+ * Epoch milliseconds from monotonic ones, by an offset that changes only where the wall clock was set: with one taken anew each time, a
+ * request of half a millisecond could end before it began.
+ */
+export function createEpochClock(
+  wallMs: () => number = Date.now,
+  monotonicMs: () => number = () => performance.now(),
+): (milliseconds: number) => number {
+  let offsetMs = wallMs() - monotonicMs();
+  return (milliseconds) => {
+    const currentMs = wallMs() - monotonicMs();
+    if (Math.abs(currentMs - offsetMs) > clockSetMs) offsetMs = currentMs;
+    return milliseconds + offsetMs;
+  };
 }
 
 function modelAttributes(model: ModelDescription): Attributes {
@@ -66,7 +80,7 @@ export class TracingObserver implements Observer {
     this.#tracer = options.tracer;
     this.#sampleRatio = options.sampleRatio;
     this.#random = options.random ?? Math.random;
-    this.#toEpochMs = options.toEpochMs ?? currentEpochMs;
+    this.#toEpochMs = options.toEpochMs ?? createEpochClock();
   }
 
   onAdmitted(model: ModelDescription, record: RequestRecord): void {

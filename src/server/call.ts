@@ -57,6 +57,8 @@ export interface CallListener<Request> {
   onMessage(request: Request): void;
   /** The caller sends nothing more. Also seen when the caller vanishes: it proves nothing about completeness. */
   onHalfClose(): void;
+  /** Whether it waits for the caller's next message with nothing else to do: what a stop need not wait for. Absent: never. */
+  readonly isIdle?: boolean;
   /** The call is over for both sides: delivered, cancelled or lost. Called exactly once, after everything else. */
   onClosed(): void;
 }

@@ -93,6 +93,10 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     return this.#controller.signal;
   }
 
+  get isIdle(): boolean {
+    return this.unacceptedWrites === 0 && this.#listener?.isIdle === true;
+  }
+
   metadata(key: string): string | undefined {
     const value = this.#metadata?.get(key)[0];
     return typeof value === "string" ? value : undefined;

@@ -4,6 +4,8 @@ import type { CallStatus } from "./call.ts";
 export interface OpenCall {
   /** False once its end was decided; it stays registered until its last byte left or was given up. */
   readonly isOpen: boolean;
+  /** It waits for its caller and has nothing else to do. */
+  readonly isIdle: boolean;
   /** Messages handed to HTTP/2 that the reader has not taken yet. */
   readonly unacceptedWrites: number;
   /** Messages that the reader has taken, ever. Unchanged between two looks while some are unaccepted: the reader is stalled. */
@@ -15,6 +17,7 @@ export interface OpenCall {
 }
 
 interface Observed {
+  wasIdle: boolean;
   acceptedWrites: number;
   sinceMs: number;
 }
@@ -40,7 +43,7 @@ export class OpenCalls {
   add(call: OpenCall): void {
     call.place = this.#calls.length;
     this.#calls.push(call);
-    this.#observed.push({ acceptedWrites: -1, sinceMs: 0 });
+    this.#observed.push({ wasIdle: false, acceptedWrites: -1, sinceMs: 0 });
   }
 
   remove(call: OpenCall): void {
@@ -60,6 +63,19 @@ export class OpenCalls {
   /** Resolves as soon as no call is open. */
   async untilEmpty(): Promise<void> {
     if (this.#calls.length > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /**
+   * Ends the calls that were idle at two looks in a row. A stream that has just had its last answer gets the time in between to close by
+   * itself.
+   */
+  endIdle(status: CallStatus): void {
+    for (const call of [...this.#calls]) {
+      const observed = this.#observed[call.place];
+      if (observed === undefined) continue;
+      if (observed.wasIdle && call.isIdle) call.end(status);
+      else observed.wasIdle = call.isIdle;
+    }
   }
 
   /** Ends every call whose end is not decided yet. */

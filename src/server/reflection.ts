@@ -33,6 +33,10 @@ class ReflectionStream implements CallListener<ReflectionRequest> {
     call.read();
   }
 
+  get isIdle(): boolean {
+    return true; // every question is answered at once
+  }
+
   /** One question at a time: the next is read when its answer was taken. */
   onMessage(request: ReflectionRequest): void {
     this.#call.write(this.#reflection.answer(request), () => this.#call.read());

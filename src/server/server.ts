@@ -45,6 +45,9 @@ const maxDeliveryMs = 1_000;
  */
 const lingerMs = 50;
 
+/** How often a stop looks for streams that wait for their caller; idle at two looks in a row, they are ended. */
+const idleLookMs = 250;
+
 /** How often stalled readers are looked for within the time that they get. */
 const stallLooks = 4;
 
@@ -57,6 +60,7 @@ export class GrpcServer {
   readonly #transport: GrpcJsServer;
   readonly #listener: Listener;
   #stallTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   #draining: Promise<void> | undefined;
 
   /** @throws InferenceError "invalid" when the configuration would expose the port unintendedly. */
@@ -121,6 +125,7 @@ export class GrpcServer {
     this.#admission.drain();
     this.#listener.close();
     this.#health.endWatchers();
+    this.#idleTimer = setInterval(() => this.#openCalls.endIdle(errorStatus(drainingError())), idleLookMs).unref();
   }
 
   /**
@@ -142,6 +147,7 @@ export class GrpcServer {
     if (this.#listener.connectionCount > 0) await delay(lingerMs);
     await this.#transport.stop(Math.max(1, deadlineMs - performance.now()));
     clearInterval(this.#stallTimer);
+    clearInterval(this.#idleTimer);
     await this.#listener.destroyConnections();
     return isClean;
   }

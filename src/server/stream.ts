@@ -69,6 +69,10 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#read();
   }
 
+  get isIdle(): boolean {
+    return this.#first === undefined;
+  }
+
   onHalfClose(): void {
     this.#isHalfClosed = true;
     this.#endIfDone();
@@ -190,7 +194,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     const { parameters } = parsed;
     if (parameters.size === 0) return false;
     const id = parameters.get("sluice_cancel")?.value;
-    if (id === undefined) return false;
+    if (id === undefined || id === "") return false; // items without an id cannot be told apart
     for (let item = this.#first; item !== undefined; item = item.next) {
       if (item.id === id && !item.isEnded) item.context.cancel();
     }

@@ -4,7 +4,7 @@ import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { emptyResource } from "@opentelemetry/resources";
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { InferenceError, type Reason } from "../../src/errors.ts";
-import { TracingObserver } from "../../src/monitor/tracing.ts";
+import { createEpochClock, TracingObserver } from "../../src/monitor/tracing.ts";
 import { createBatch, createFailure, createRecord, describeModel } from "./records.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -167,5 +167,24 @@ describe("TracingObserver", () => {
     fixture.observer.onBatch(fixture.model, createBatch([record], { error }));
     const [batch] = fixture.exporter.getFinishedSpans();
     assert.deepEqual(batch?.status, { code: SpanStatusCode.ERROR, message: "the run failed" });
+  });
+});
+
+describe("createEpochClock", () => {
+  it("keeps the distance of two moments whatever fraction of a millisecond the wall clock hides, and follows it where it is set", () => {
+    let wallMs = 1_000_000;
+    let monotonicMs = 100;
+    const toEpochMs = createEpochClock(
+      () => Math.floor(wallMs),
+      () => monotonicMs,
+    );
+    const start = toEpochMs(100);
+    for (const step of [0.4, 0.3, 0.29]) {
+      wallMs += step;
+      monotonicMs += step;
+    }
+    assert.ok(Math.abs(toEpochMs(100.5) - start - 0.5) < 1e-6);
+    wallMs += 3_600_000;
+    assert.ok(Math.abs(toEpochMs(101) - start - 3_600_000) < 2);
   });
 });

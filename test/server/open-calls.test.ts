@@ -5,6 +5,7 @@ import { type OpenCall, OpenCalls } from "../../src/server/open-calls.ts";
 
 class FakeCall implements OpenCall {
   isOpen = true;
+  isIdle = false;
   unacceptedWrites = 0;
   place = -1;
   acceptedWrites = 0;
@@ -52,4 +53,21 @@ test("all calls are ended or given up, and whoever waits hears of the last", asy
   calls.remove(second);
   await empty;
   assert.equal(calls.size, 0);
+});
+
+test("a call that waits for its caller at two looks in a row is ended, one that has something to do in between is not", () => {
+  const calls = new OpenCalls();
+  const [idle, busy, late] = [new FakeCall(), new FakeCall(), new FakeCall()];
+  for (const call of [idle, busy, late]) calls.add(call);
+  const status = { code: 14, details: "by the test" };
+  idle.isIdle = true;
+  calls.endIdle(status);
+  late.isIdle = true;
+  calls.endIdle(status);
+  assert.deepEqual([idle.ends.length, busy.ends.length, late.ends.length], [1, 0, 0]);
+  late.isIdle = false;
+  calls.endIdle(status);
+  late.isIdle = true;
+  calls.endIdle(status);
+  assert.equal(late.ends.length, 0);
 });

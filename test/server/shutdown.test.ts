@@ -28,6 +28,17 @@ test("calls that finish within the time are finished", async (t) => {
   assert.equal(await stopped, true);
 });
 
+test("a stream that waits for its caller does not hold up the stop, and hears why it ends", async (t) => {
+  const harness = await GrpcHarness.start(t, new FakeRepository(new ImmediateModel("seed")));
+  const stream = harness.client().stream();
+  stream.send(encodeRequest("seed", "1"));
+  await stream.untilAnswered(1);
+  const start = performance.now();
+  assert.equal(await harness.server.stop(start + 30_000), true);
+  assert.ok(performance.now() - start < 5_000);
+  assert.equal((await stream.status).code, statusCodes.UNAVAILABLE);
+});
+
 test("stuck calls end within the time, and no client sees CANCELLED", async (t) => {
   const big = new FakeModel("big", ({ request, reply }) =>
     reply.respond(answerTo(request, { shape: [1, 65_536], data: new Uint8Array(262_144) }), true),
