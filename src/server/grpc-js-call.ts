@@ -229,8 +229,11 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     } catch (error) {
       this.#surroundings.log.error("a call's clean-up failed", { method: this.method, error });
     }
-    // Node links the HTTP/2 streams of a connection, so a dead call may outlive many collections: what it holds must not.
+    // A dead call may outlive many collections, see `release`: what it holds must not.
     this.#listener = undefined;
+    // grpc-js' stream is private: where it is not found, a dead call only stays larger.
+    const { stream } = this.#base as unknown as { stream?: Http2Stream };
+    if (stream?.destroyed === false) stream.once("close", release);
   }
 
   #fail(error: unknown): void {
@@ -248,3 +251,15 @@ function trailersOf(status: CallStatus): Metadata | null {
   for (const [key, value] of Object.entries(status.trailers)) metadata.set(key, value);
   return metadata;
 }
+
+/**
+ * Lets go of the call that listens to an HTTP/2 stream, when the stream is closed and everybody has heard of it. Node frees a closed stream
+ * whose last write is still under way only at the next full collection; what hangs on its listeners would wait for that too, and be copied
+ * and promoted at every young one.
+ */
+function release(this: Http2Stream): void {
+  this.removeAllListeners();
+  this.on("error", ignore);
+}
+
+function ignore(): void {}
