@@ -63,13 +63,33 @@ export interface RequestContext {
   readonly isStreamed?: boolean;
 }
 
+/** One of the answers to a request. */
+export interface Answer {
+  readonly response: InferenceResponse;
+  /** The last one. */
+  readonly isFinal: boolean;
+}
+
+/** The answers to one request of a decoupled model, each made when its reader can take it, so that they need not all be in memory. */
+export interface AnswerSource {
+  /** Bytes that the source keeps in memory until its last answer was taken. */
+  readonly byteLength: number;
+  /**
+   * The next answer; undefined when there is none at all. Not called again after that, after a final answer and after a throw.
+   * @throws InferenceError with which the request ends, "cancelled" and "deadline" when nobody waits any more
+   */
+  next(): Answer | undefined;
+}
+
 /**
- * Where the answer to one request goes. Exactly one of `fail` and `respond(…, true)` ends it; nothing is called after that. Called
- * synchronously from the event loop turn in which the answer is there, so an implementation must not throw and must not block.
+ * Where the answer to one request goes. Exactly one of `fail`, `respond(…, true)` and `respondFrom` ends it; nothing is called after that.
+ * Called synchronously from the event loop turn in which the answer is there, so an implementation must not throw and must not block.
  */
 export interface Reply {
   /** One answer; `isFinal` on the last. Output data may be kept: it belongs to the reply from here on. */
   respond(response: InferenceResponse, isFinal: boolean): void;
+  /** All answers, none to many, as fast as their reader takes them. Absent: they are given at once, and none at all is a failure. */
+  respondFrom?(source: AnswerSource): void;
   fail(error: InferenceError): void;
 }
 

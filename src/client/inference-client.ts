@@ -77,7 +77,8 @@ export class InferenceClient {
 
   /**
    * Many questions on one stream, each with its own id. Answers come in the order of the questions (those of decoupled models as produced); a
-   * question that fails is a result with `error`, and the stream goes on. Questions are drawn no faster than answers are taken.
+   * question that fails is a result with `error`, and the stream goes on. A question to a decoupled model that may have no answer needs the
+   * parameter `triton_enable_empty_final_response: true`, or it keeps its place in the window for good. Questions are drawn no faster than answers are taken.
    * Leaving the loop early cancels the stream.
    */
   async *inferStream(

@@ -1,5 +1,6 @@
 import { InferenceError } from "../errors.ts";
 import { checkBatching } from "./batching-rules.ts";
+import { completeChunking } from "./chunking.ts";
 import { completeTensors } from "./complete-tensors.ts";
 import type { ModelConfig, ModelConfigInput, ModelConfigInstanceGroup, ModelConfigOutput } from "./model-config.ts";
 import type { ModelSummary, TensorSummary } from "./onnx-summary.ts";
@@ -35,7 +36,7 @@ export function completeConfig(
   const decision = decideBatching(written, summary, options);
   const { maxBatchSize } = decision;
   const { input, output } = completeTensors(written, summary, options.name, maxBatchSize > 0);
-  const config: ModelConfig = {
+  const config = completeChunking({
     ...written,
     name: options.name,
     platform: onnxPlatform,
@@ -46,7 +47,7 @@ export function completeConfig(
     output,
     instance_group: completeInstanceGroups(written.instance_group, options.name),
     default_model_filename: written.default_model_filename || (options.fileName ?? defaultModelFilename),
-  };
+  });
   if (decision.isBatchingToBeProven) return { config, isBatchingToBeProven: true, batching: "" };
   const isSchedulerAdded = decision.isScheduledByDefault && maxBatchSize > 1;
   return {

@@ -13,6 +13,9 @@ export interface ModelParameters {
   readonly device?: (typeof serveOptions.device.choices)[number];
   /** Ascending numbers of rows to which batches are filled up, so that a device sees few shapes. */
   readonly batchBuckets?: readonly number[];
+  /** The dimension along which an answer is cut into several, as chunking.ts has it. */
+  readonly chunkAxis?: number;
+  readonly chunkSize?: number;
 }
 
 /** One of our settings under `parameters` of config.pbtxt. */
@@ -43,6 +46,9 @@ const reportedKeys: readonly string[] = Object.values(reportedParameters);
 
 /** The most batch buckets of a model: each is a shape that a device compiles for and that is warmed up. */
 export const maxBatchBuckets = 64;
+
+/** Dimensions that a tensor has at most: those of NumPy, in which most clients hold them. */
+const maxRank = 64;
 
 /** Every setting of ours, by its key in `parameters`. No other key may begin with `sluice_`. */
 export const modelParameters: Readonly<Record<string, ModelParameter>> = {
@@ -93,6 +99,19 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
     option: { kind: "list", default: [], group: "Models", description: "" },
     absent: "batches keep the number of rows that they have",
     description: "Numbers of rows, ascending and separated by commas, to which batches are filled up with zero rows.",
+  },
+  sluice_chunk_axis: {
+    field: "chunkAxis",
+    option: { kind: "integer", default: 0, min: -maxRank, max: maxRank - 1, group: "Models", description: "" },
+    absent: "a request has one answer",
+    description:
+      "Makes the model decoupled: a request gets several answers, the outputs cut along this dimension (0 is the first, the batch where there is one; -1 the last).",
+  },
+  sluice_chunk_size: {
+    field: "chunkSize",
+    option: { kind: "integer", default: 1, min: 1, max: 2 ** 31 - 1, group: "Models", description: "" },
+    absent: "1",
+    description: "Length of sluice_chunk_axis in each answer; the last one has what is left.",
   },
 };
 

@@ -27,11 +27,6 @@ const unsupported: readonly Unsupported[] = [
     reason: "ensembles are not served yet",
   },
   {
-    field: "model_transaction_policy.decoupled",
-    isUsed: (config) => config.model_transaction_policy?.decoupled === true,
-    reason: "a model gives exactly one answer to a request",
-  },
-  {
     field: "batch_input",
     isUsed: (config) => hasItems(config.batch_input),
     reason: "ragged batches are not served yet",

@@ -1,6 +1,7 @@
 import { nearest } from "../config.ts";
 import { InferenceError } from "../errors.ts";
 import { checkBatching } from "./batching-rules.ts";
+import { resolveChunking } from "./chunking.ts";
 import { servedDatatype } from "./config-datatype.ts";
 import type {
   ModelConfig,
@@ -9,7 +10,6 @@ import type {
   ModelConfigOutput,
   ModelConfigWarmup,
 } from "./model-config.ts";
-import { resolveModelParameters } from "./model-parameters.ts";
 import { checkUnsupported } from "./unsupported-config.ts";
 
 /** The backend and the platform of ONNX models, the only ones there are here. */
@@ -36,7 +36,7 @@ export function validateConfig(config: ModelConfig, name: string): void {
   checkInstanceGroups(config.instance_group ?? []);
   checkBatching(config);
   for (const [i, warmup] of (config.model_warmup ?? []).entries()) checkWarmup(config, warmup, i);
-  resolveModelParameters(config);
+  resolveChunking(config);
 }
 
 function refuse(field: string, value: unknown, expected: string): never {

@@ -21,7 +21,7 @@ interface Version {
 }
 
 /** Feeds the request, stage, batch, queue, rejection, load and process instruments. A record costs a few array increments. */
-export class LatencyObserver implements Required<Omit<Observer, "onResponse">> {
+export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "onDecoupledAnswer">> {
   readonly #registry: SeriesRegistry;
   readonly #versions = new Map<string, Version>();
   /** A description is one load of a version: what ends after the version was removed or replaced falls into series that nobody reads. */

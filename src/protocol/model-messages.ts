@@ -67,6 +67,17 @@ export interface ModelCounters {
   readonly computeInfer: DurationCount;
   readonly computeOutput: DurationCount;
   readonly batches: ReadonlyMap<number, BatchCounters>;
+  /** By the place of the answer among those to its request, from 0. */
+  readonly answers: ReadonlyMap<number, AnswerCounters>;
+}
+
+export interface AnswerCounters {
+  readonly computeInfer: DurationCount;
+  readonly computeOutput: DurationCount;
+  readonly success: DurationCount;
+  readonly fail: DurationCount;
+  readonly emptyResponse: DurationCount;
+  readonly cancel: DurationCount;
 }
 
 export interface BatchCounters {
@@ -82,7 +93,7 @@ export interface DurationMessage {
   readonly ns: string;
 }
 
-/** ModelStatistics, without the parts that sluice does not count: memory, decoupled responses and, until there is one, the cache. */
+/** ModelStatistics, without the parts that sluice does not count: memory and, until there is one, the cache. */
 export interface ModelStatisticsMessage {
   readonly name: string;
   readonly version: string;
@@ -91,6 +102,7 @@ export interface ModelStatisticsMessage {
   readonly execution_count: string;
   readonly inference_stats: Readonly<Record<string, DurationMessage>>;
   readonly batch_stats: readonly Readonly<Record<string, DurationMessage | string>>[];
+  readonly response_stats: Readonly<Record<string, Readonly<Record<string, DurationMessage>>>>;
 }
 
 /** One entry of ModelStatisticsResponse; batch sizes ascend. */
@@ -118,6 +130,18 @@ export function modelStatistics(counters: ModelCounters): ModelStatisticsMessage
       compute_infer: duration(batch.computeInfer),
       compute_output: duration(batch.computeOutput),
     })),
+    response_stats: Object.fromEntries([...counters.answers].map(([place, answers]) => [place, answerStats(answers)])),
+  };
+}
+
+function answerStats(answers: AnswerCounters): Record<string, DurationMessage> {
+  return {
+    compute_infer: duration(answers.computeInfer),
+    compute_output: duration(answers.computeOutput),
+    success: duration(answers.success),
+    fail: duration(answers.fail),
+    empty_response: duration(answers.emptyResponse),
+    cancel: duration(answers.cancel),
   };
 }
 

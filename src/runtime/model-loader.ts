@@ -1,10 +1,12 @@
 import type { ServeConfig } from "../config.ts";
 import { InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
+import { resolveChunking } from "../model/chunking.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
 import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
+import { ChunkedVersion } from "./chunked-model.ts";
 import type { Clock } from "./clock.ts";
 import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
 import type { ModelDescription } from "./model.ts";
@@ -186,13 +188,17 @@ export class ModelLoader {
       slotBytes: Math.min(...places.map((place) => place.slot.slotBytes)),
       splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
     });
-    return new ServingVersion(model, loaded, places, {
+    const version = new ServingVersion(model, loaded, places, {
       clock,
       runTimeoutMs,
       loadTimeoutMs: config.loadTimeoutMs,
       buckets: parameters.batchBuckets ?? (result.provider.actual === "cpu" ? [] : bucketsOf(result.signature)),
       report: this.#options.report,
     });
+    const chunking = resolveChunking(result.config);
+    return chunking === undefined
+      ? version
+      : new ChunkedVersion(version, { chunking, clock, observers: tried.observers });
   }
 
   /**

@@ -1,5 +1,12 @@
 import { InferenceError } from "../errors.ts";
-import type { InferenceRequest, InferenceResponse, Reply, RequestContext, Signature } from "../inference.ts";
+import type {
+  AnswerSource,
+  InferenceRequest,
+  InferenceResponse,
+  Reply,
+  RequestContext,
+  Signature,
+} from "../inference.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { reportedParameters } from "../model/model-parameters.ts";
 import type { ClassNames } from "../model/zip-map.ts";
@@ -42,6 +49,11 @@ export interface Model {
   infer(request: InferenceRequest, context: RequestContext, reply: Reply): void;
 }
 
+/** Whether a model gives any number of answers to a request, and so on streams only. */
+export function isDecoupled({ config }: ModelDescription): boolean {
+  return config.model_transaction_policy?.decoupled === true;
+}
+
 /** The answers of one request as an AsyncIterable, for callers off the hot path. Throws the request's InferenceError. */
 export async function* responses(
   model: Model,
@@ -49,6 +61,7 @@ export async function* responses(
   context: RequestContext,
 ): AsyncIterable<InferenceResponse> {
   const arrived: InferenceResponse[] = [];
+  let source: AnswerSource | undefined;
   let failure: InferenceError | undefined;
   let isEnded = false;
   let wake: () => void = () => {};
@@ -56,6 +69,10 @@ export async function* responses(
     respond(response, isFinal) {
       arrived.push(response);
       isEnded = isFinal;
+      wake();
+    },
+    respondFrom(answers) {
+      source = answers;
       wake();
     },
     fail(error) {
@@ -67,9 +84,17 @@ export async function* responses(
   for (;;) {
     const response = arrived.shift();
     if (response !== undefined) yield response;
+    else if (source !== undefined) return yield* taken(source);
     else if (failure !== undefined) throw failure;
     else if (isEnded) return;
     else await new Promise<void>((resolve) => (wake = resolve));
+  }
+}
+
+function* taken(source: AnswerSource): Iterable<InferenceResponse> {
+  for (let answer = source.next(); answer !== undefined; answer = source.next()) {
+    yield answer.response;
+    if (answer.isFinal) return;
   }
 }
 

@@ -54,6 +54,16 @@ export interface BatchRecord {
   readonly requests: readonly RequestRecord[];
 }
 
+/** One answer of a decoupled model, or what came in its place. */
+export interface DecoupledAnswerRecord {
+  /** Its place among the answers to its request, from 0. */
+  readonly index: number;
+  /** `empty`: the request has no answers at all; `cancel`: nobody waited for this one any more. */
+  readonly outcome: "success" | "fail" | "empty" | "cancel";
+  /** Duration of taking it out of the outputs. */
+  readonly computeOutputMs: number;
+}
+
 /** The state of a model version, in KServe's words of RepositoryIndex plus FAILED as UNAVAILABLE with a reason. */
 export type ModelState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
 
@@ -78,6 +88,8 @@ export interface Observer {
   onTaken?(model: ModelDescription, requests: number): void;
   /** One answer, before it is handed to the reply. */
   onResponse?(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void;
+  /** An answer of a decoupled model was made for its reader, after the `onEnd` of its request: that tells the run, this the delivery. */
+  onDecoupledAnswer?(model: ModelDescription, record: DecoupledAnswerRecord): void;
   /** The request has ended, well or not; called exactly once for every request that named a known model version. */
   onEnd?(model: ModelDescription, record: RequestRecord): void;
   /** An execution has ended. */
@@ -131,6 +143,16 @@ export class ObserverList implements Required<Observer> {
     for (const observer of this.#onResponse) {
       try {
         observer.onResponse?.(model, record, response);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onDecoupledAnswer(model: ModelDescription, record: DecoupledAnswerRecord): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onDecoupledAnswer?.(model, record);
       } catch (error) {
         this.#report(error);
       }

@@ -1,5 +1,5 @@
-import type { ModelDescription } from "./model.ts";
-import type { BatchRecord, Observer, RequestRecord } from "./observer.ts";
+import { isDecoupled, type ModelDescription } from "./model.ts";
+import type { BatchRecord, DecoupledAnswerRecord, Observer, RequestRecord } from "./observer.ts";
 
 /** How often and how long, nanoseconds. */
 export interface StatisticDuration {
@@ -14,6 +14,20 @@ export interface BatchStatistics {
   readonly computeInfer: StatisticDuration;
   readonly computeOutput: StatisticDuration;
 }
+
+/** The answers of a decoupled model that stand at one place among those to their requests. */
+export interface AnswerStatistics {
+  readonly computeInfer: StatisticDuration;
+  readonly computeOutput: StatisticDuration;
+  readonly success: StatisticDuration;
+  readonly fail: StatisticDuration;
+  /** Requests that had no answer at all. */
+  readonly emptyResponse: StatisticDuration;
+  readonly cancel: StatisticDuration;
+}
+
+/** Places that are counted apart; answers behind them count to the last one, because a request can have millions. */
+export const maxAnswerPlaces = 256;
 
 /** The counters of ModelStatistics for one version, with the definitions of Triton's statistics extension. */
 export interface ModelStatistics {
@@ -32,6 +46,8 @@ export interface ModelStatistics {
   readonly computeInfer: StatisticDuration;
   readonly computeOutput: StatisticDuration;
   readonly batches: ReadonlyMap<number, BatchStatistics>;
+  /** By the place of the answer, from 0; empty for a model that is not decoupled. */
+  readonly answers: ReadonlyMap<number, AnswerStatistics>;
 }
 
 function add(duration: StatisticDuration, milliseconds: number): void {
@@ -44,6 +60,9 @@ const none = (): StatisticDuration => ({ count: 0, ns: 0 });
 /** Counts for one model version; an observer like any other, but always on: ModelStatistics needs it without a monitor. */
 export class StatisticsCollector implements Observer {
   readonly #batches = new Map<number, BatchStatistics>();
+  readonly #answers = new Map<number, AnswerStatistics>();
+  /** Run times of requests whose first answer has not been taken: they count to that. */
+  #unassignedInferMs = 0;
   readonly statistics: ModelStatistics;
   readonly #wallClockMs: () => number;
 
@@ -62,10 +81,41 @@ export class StatisticsCollector implements Observer {
       computeInfer: none(),
       computeOutput: none(),
       batches: this.#batches,
+      answers: this.#answers,
     };
   }
 
-  onEnd(_model: ModelDescription, record: RequestRecord): void {
+  /** One run computes all answers of a request, so its time counts to the first of them. */
+  onDecoupledAnswer(_model: ModelDescription, { index, outcome, computeOutputMs }: DecoupledAnswerRecord): void {
+    const inferMs = index === 0 ? this.#unassignedInferMs : 0;
+    if (index === 0) this.#unassignedInferMs = 0;
+    const answers = this.#answersAt(Math.min(index, maxAnswerPlaces - 1));
+    if (outcome === "empty") add(answers.emptyResponse, inferMs);
+    else if (outcome === "cancel") add(answers.cancel, computeOutputMs);
+    else {
+      add(answers.computeInfer, inferMs);
+      add(answers.computeOutput, computeOutputMs);
+      add(answers[outcome], inferMs + computeOutputMs);
+    }
+  }
+
+  #answersAt(index: number): AnswerStatistics {
+    let answers = this.#answers.get(index);
+    if (answers === undefined) {
+      answers = {
+        computeInfer: none(),
+        computeOutput: none(),
+        success: none(),
+        fail: none(),
+        emptyResponse: none(),
+        cancel: none(),
+      };
+      this.#answers.set(index, answers);
+    }
+    return answers;
+  }
+
+  onEnd(model: ModelDescription, record: RequestRecord): void {
     const statistics = this.statistics;
     const totalMs = record.endedMs - record.context.arrivalTimeMs;
     if (record.error !== undefined) {
@@ -79,6 +129,7 @@ export class StatisticsCollector implements Observer {
     add(statistics.computeInput, record.computeInputMs);
     add(statistics.computeInfer, record.computeInferMs);
     add(statistics.computeOutput, record.computeOutputMs);
+    if (isDecoupled(model)) this.#unassignedInferMs += record.computeInferMs;
   }
 
   onBatch(_model: ModelDescription, record: BatchRecord): void {

@@ -1,5 +1,6 @@
-import { type InferenceError, toInferenceError } from "../errors.ts";
-import type { InferenceRequest, InferenceResponse, Parameters, Reply } from "../inference.ts";
+import { InferenceError, toInferenceError } from "../errors.ts";
+import type { Answer, AnswerSource, InferenceRequest, InferenceResponse, Parameters, Reply } from "../inference.ts";
+import { noParameters } from "../inference.ts";
 import type { ParsedRequest } from "../protocol/infer-request.ts";
 import type { Model } from "../runtime/model.ts";
 import {
@@ -12,6 +13,9 @@ import {
 } from "./inference-answer.ts";
 import type { InferenceContext } from "./inference-context.ts";
 
+/** The request parameter that asks for a final answer where a request has none. */
+const emptyFinalResponse = "triton_enable_empty_final_response";
+
 /** The stream that an item belongs to. */
 export interface ItemStream {
   /** How outputs are written where a request does not say. */
@@ -19,6 +23,10 @@ export interface ItemStream {
   readonly maxMessageBytes: number;
   /** Takes an answer of the item, its last one once `isEnded`. */
   answer(item: StreamItem, bytes: Buffer): void;
+  /** Will {@link StreamItem.pull} one answer after the other as the reader takes them, until the item has ended. */
+  takeFrom(item: StreamItem, byteLength: number): void;
+  /** The item has ended without a last answer. */
+  endWithout(item: StreamItem): void;
 }
 
 /** One message of a stream on its way to its answer: the reply that the runtime holds, and a place in the order of the stream. */
@@ -34,12 +42,17 @@ export class StreamItem implements Reply {
   isEnded = false;
   /** What it ended with, if not with an answer. */
   error: InferenceError | undefined;
+  /** Its model is decoupled: no place in the order of answers. */
+  isDecoupled = false;
+  /** Bytes of a source's memory that are charged to it. */
+  sourceBytes = 0;
   /** The caller's id; empty until decoded. */
   id = "";
   readonly context: InferenceContext;
   readonly #stream: ItemStream;
   #echo: Parameters | undefined;
   #question: Question | undefined;
+  #source: AnswerSource | undefined;
   /** From here on a failure is one in execution and names the model (protocol: a failure before issue carries the id alone). */
   #isIssued = false;
 
@@ -78,13 +91,52 @@ export class StreamItem implements Reply {
       return;
     }
     this.isEnded = isFinal;
-    if (isFinal) this.#question = undefined; // the request's bytes are not needed any more
+    if (isFinal) {
+      this.#question = undefined; // the request's bytes are not needed any more
+      this.#source = undefined;
+    }
     this.#stream.answer(this, bytes);
+  }
+
+  respondFrom(source: AnswerSource): void {
+    if (this.isEnded) return;
+    this.#source = source;
+    this.#stream.takeFrom(this, source.byteLength);
+  }
+
+  /** Gives the next answer of its source. */
+  pull(): void {
+    const answer = this.#next();
+    if (answer === undefined) this.#endWithout();
+    else if (answer instanceof InferenceError) this.fail(answer);
+    else this.respond(answer.response, answer.isFinal);
+  }
+
+  #next(): Answer | InferenceError | undefined {
+    try {
+      return this.#source?.next();
+    } catch (error) {
+      return toInferenceError(error);
+    }
+  }
+
+  /** A request without answers: the final flag travels in an answer of its own if the request asks for it. */
+  #endWithout(): void {
+    const question = this.#question;
+    if (question?.request.parameters.get(emptyFinalResponse) === true) {
+      this.respond(emptyAnswer(question), true);
+      return;
+    }
+    this.isEnded = true;
+    this.#question = undefined;
+    this.#source = undefined;
+    this.#stream.endWithout(this);
   }
 
   fail(error: InferenceError): void {
     if (this.isEnded) return;
     this.isEnded = true;
+    this.#source = undefined;
     this.error = error;
     const issued = this.#isIssued ? this.#question?.request : undefined;
     const bytes = encodeFailure(error, this.id, this.#echo, issued);
@@ -92,4 +144,9 @@ export class StreamItem implements Reply {
     const isFit = bytes.length <= this.#stream.maxMessageBytes;
     this.#stream.answer(this, isFit ? bytes : encodeFailure(error, "", this.#echo, issued));
   }
+}
+
+function emptyAnswer({ request, model }: Question): InferenceResponse {
+  const { name, version } = model.description;
+  return { modelName: name, modelVersion: version, id: request.id, parameters: noParameters, outputs: [] };
 }

@@ -1,7 +1,9 @@
 import { toInferenceError } from "../errors.ts";
 import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
+import { isDecoupled } from "../runtime/model.ts";
 import { drainingError } from "./admission.ts";
 import { type Call, type CallListener, type CallStatus, errorStatus, okStatus } from "./call.ts";
+import { DecoupledItems } from "./decoupled-items.ts";
 import { type OutputForm, outputFormOf } from "./inference-answer.ts";
 import { InferenceContext } from "./inference-context.ts";
 import type { InferenceSurroundings } from "./inference-surroundings.ts";
@@ -10,7 +12,7 @@ import { type ItemStream, StreamItem } from "./stream-item.ts";
 /**
  * One ModelStreamInfer call. Every message takes a place in the window, counted in messages and in bytes, from its decoding until HTTP/2
  * accepted its last answer; while no place is free nothing is read, so the window of HTTP/2 closes and the sender stops. Answers leave in
- * request order whichever models give them, unless the caller asked for completion order.
+ * request order whichever models give them, unless the caller asked for completion order or the model is decoupled.
  */
 export class InferenceStream implements CallListener<Buffer>, ItemStream {
   readonly outputForm: OutputForm;
@@ -23,6 +25,8 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   /** Requests without their last answer written, in request order. */
   #first: StreamItem | undefined;
   #last: StreamItem | undefined;
+  /** Requests to decoupled models, which are not among those; undefined until there was one. */
+  #decoupled: DecoupledItems | undefined;
   /** Places taken of the window. */
   #messages = 0;
   /** Bytes charged: requests, held answers, and answers that HTTP/2 has not accepted. */
@@ -61,6 +65,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       const request = resolveRequest(parsed);
       item.context.limitTo(request.parameters);
       item.setQuestion(request, model);
+      if (isDecoupled(model.description)) this.#takeOutOfOrder(item);
       model.infer(request, item.context, item);
       item.setIssued();
     } catch (error) {
@@ -70,7 +75,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   }
 
   get isIdle(): boolean {
-    return this.#first === undefined;
+    return this.#first === undefined && this.#decoupled?.isEmpty !== false;
   }
 
   onHalfClose(): void {
@@ -87,6 +92,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#messages = 0;
     this.#first = undefined;
     this.#last = undefined;
+    this.#decoupled?.clear();
   }
 
   /** An answer of an item, its last one if the item has ended. Called by the item. */
@@ -94,17 +100,52 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     if (!this.#call.isOpen) return;
     if (item.error !== undefined) this.#surroundings.logInternal(item.error, this.#call.method);
     this.#charge(bytes.length);
-    if (!this.#isUnordered && item !== this.#first) {
+    if (!this.#isUnordered && !item.isDecoupled && item !== this.#first) {
       item.held ??= [];
       item.held.push(bytes);
       return;
     }
     this.#send(item, bytes, item.isEnded);
-    if (item.isEnded) {
-      this.#unlink(item);
-      if (!this.#isUnordered) this.#advance();
-    }
+    if (item.isEnded) this.#leave(item);
     this.#endIfDone();
+  }
+
+  /** Answers are made as the reader takes them; what they are made from is charged until the last. Called by the item. */
+  takeFrom(item: StreamItem, byteLength: number): void {
+    if (!this.#call.isOpen) return;
+    if (!item.isDecoupled) this.#takeOutOfOrder(item);
+    item.sourceBytes = byteLength;
+    this.#charge(byteLength);
+    this.#decoupled?.addSource(item);
+  }
+
+  /** A request of a decoupled model has no answer, or no further one. Called by the item. */
+  endWithout(item: StreamItem): void {
+    if (!this.#call.isOpen) return;
+    this.#leave(item);
+    this.#answered++;
+    this.#free(item.requestBytes, true);
+    this.#endIfDone();
+  }
+
+  /** The item has its last answer. */
+  #leave(item: StreamItem): void {
+    if (item.isDecoupled) {
+      this.#decoupled?.delete(item);
+      if (item.sourceBytes > 0) this.#free(item.sourceBytes, false);
+      return;
+    }
+    this.#unlink(item);
+    if (!this.#isUnordered) this.#advance();
+  }
+
+  /** As at Triton: answers of decoupled models leave as they are made, and neither wait for those of other requests nor hold them up. */
+  #takeOutOfOrder(item: StreamItem): void {
+    item.isDecoupled = true;
+    this.#decoupled ??= new DecoupledItems();
+    this.#decoupled.add(item);
+    this.#unlink(item);
+    if (!this.#isUnordered) this.#advance();
   }
 
   #enter(item: StreamItem): void {
@@ -159,7 +200,16 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     if (isLast) this.#answered++;
     this.#surroundings.observer.onStreamMessage(this.#call.method, "sent");
     const charged = isLast ? bytes.length + item.requestBytes : bytes.length;
-    this.#call.write(bytes, () => this.#free(charged, isLast)); // HTTP/2 took the answer
+    const decoupled = item.isDecoupled ? this.#decoupled : undefined;
+    if (decoupled === undefined) {
+      this.#call.write(bytes, () => this.#free(charged, isLast)); // HTTP/2 took the answer
+      return;
+    }
+    decoupled.onWritten(bytes.length);
+    this.#call.write(bytes, () => {
+      this.#free(charged, isLast);
+      decoupled.onAccepted(bytes.length);
+    });
   }
 
   #free(bytes: number, isPlace: boolean): void {
@@ -198,11 +248,12 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     for (let item = this.#first; item !== undefined; item = item.next) {
       if (item.id === id && !item.isEnded) item.context.cancel();
     }
+    for (const item of this.#decoupled ?? []) if (item.id === id) item.context.cancel();
     return true;
   }
 
   #endIfDone(): void {
-    if (this.#isHalfClosed && this.#first === undefined) this.#end(okStatus);
+    if (this.#isHalfClosed && this.isIdle) this.#end(okStatus);
   }
 
   #end(status: CallStatus): void {

@@ -1,6 +1,7 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
 import type { InferenceResponse, Reply } from "../inference.ts";
 import { parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
+import { isDecoupled } from "../runtime/model.ts";
 import { drainingError, shedError } from "./admission.ts";
 import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";
 import { encodeUnaryAnswer, outputForm, outputFormOf, type Question } from "./inference-answer.ts";
@@ -43,7 +44,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
     const context = new InferenceContext(this.#call, this.#call.startMs, false);
     const parsed = parseInferRequest(this.#message);
     const model = this.#surroundings.repository.find(parsed.modelName, parsed.modelVersion);
-    if (model.description.config.model_transaction_policy?.decoupled === true) {
+    if (isDecoupled(model.description)) {
       throw new InferenceError(
         "unsupported",
         "ModelInfer RPC doesn't support models with decoupled transaction policy",

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServeConfig } from "../../src/config.ts";
 import type { RunningServer } from "../../src/serve.ts";
@@ -15,11 +15,23 @@ const unloadedModel = "diabetes";
 
 const exampleModels = ["breast_cancer", "diabetes", "digits"];
 
+const decoupledModel = "decoupled_rows";
+
 /** Writes a Triton repository with the models that the foreign clients call into a folder. */
 function writeInteropRepository(folder: string): void {
   for (const model of exampleModels) {
     cpSync(join(root, "examples", "repository", model), join(folder, model), { recursive: true });
   }
+  // Its answers are cut: one row at a time.
+  mkdirSync(join(folder, decoupledModel, "1"), { recursive: true });
+  cpSync(
+    join(root, "test", "fixtures", "zoo", "identity_fp32", "model.onnx"),
+    join(folder, decoupledModel, "1", "model.onnx"),
+  );
+  writeFileSync(
+    join(folder, decoupledModel, "config.pbtxt"),
+    'parameters { key: "sluice_chunk_axis" value { string_value: "0" } }',
+  );
   for (const model of zooModels) {
     mkdirSync(join(folder, model, "1"), { recursive: true });
     cpSync(join(root, "test", "fixtures", "zoo", model, "model.onnx"), join(folder, model, "1", "model.onnx"));
@@ -29,6 +41,6 @@ function writeInteropRepository(folder: string): void {
 /** A server under explicit model control over a fresh repository in `folder`; every model but `diabetes` is loaded. */
 export async function startInteropServer(folder: string, options: Partial<ServeConfig> = {}): Promise<RunningServer> {
   writeInteropRepository(folder);
-  const loadModel = [...exampleModels, ...zooModels].filter((model) => model !== unloadedModel);
+  const loadModel = [...exampleModels, ...zooModels, decoupledModel].filter((model) => model !== unloadedModel);
   return await startTestServer(folder, { modelControl: "explicit", loadModel, ...options });
 }

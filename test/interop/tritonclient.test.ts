@@ -30,6 +30,7 @@ test("tritonclient.grpc", needs("python"), async () => {
     "classification",
     "asynchronous",
     "stream",
+    "decoupled",
     "grpc_error",
     "errors",
     "deadline",

@@ -122,7 +122,11 @@ const refused: [string, string, RegExp][] = [
   ],
   ["sequences", "sequence_batching { }", /sequence_batching is not supported/],
   ["ensembles", "ensemble_scheduling { }", /ensemble_scheduling is not supported/],
-  ["decoupled answers", "model_transaction_policy { decoupled: true }", /decoupled is not supported/],
+  [
+    "chunks beside decoupled: false",
+    'model_transaction_policy { decoupled: false } parameters { key: "sluice_chunk_axis" value { string_value: "0" } }',
+    /model_transaction_policy says decoupled: false/,
+  ],
   ["ragged batches", input("allow_ragged_batch: true"), /allow_ragged_batch is not supported/],
   ["shape tensors", input("is_shape_tensor: true"), /is_shape_tensor is not supported/],
   ["other memory formats", input("is_non_linear_format_io: true"), /is_non_linear_format_io is not supported/],
@@ -175,6 +179,8 @@ const values: [string, string, object][] = [
   ["sluice_intra_op_threads", "2", { intraOpThreads: 2 }],
   ["sluice_device", "webgpu", { device: "webgpu" }],
   ["sluice_batch_buckets", "1, 2,8", { batchBuckets: [1, 2, 8] }],
+  ["sluice_chunk_axis", "-2", { chunkAxis: -2 }],
+  ["sluice_chunk_size", "16", { chunkSize: 16 }],
 ];
 
 test("each of our parameters is read by its kind", () => {

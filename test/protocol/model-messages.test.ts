@@ -30,6 +30,14 @@ test("statistics arrive whole at a client, whatever their size", () => {
     computeInfer: duration(1, 3),
     computeOutput: duration(1, 4),
   });
+  const answers = (count: number) => ({
+    computeInfer: duration(count, 5),
+    computeOutput: duration(count, 6),
+    success: duration(count, 11),
+    fail: duration(0, 0),
+    emptyResponse: duration(2, 7),
+    cancel: duration(1, 0),
+  });
   const counters: ModelCounters = {
     name: "m",
     version: "2",
@@ -46,12 +54,14 @@ test("statistics arrive whole at a client, whatever their size", () => {
       [4, batch(4)],
       [3, batch(3)],
     ]),
+    answers: new Map([[0, answers(3)]]),
   };
   const method = inferenceService().ModelStatistics!;
   const sendable = modelStatistics(counters);
   const [read] = (method.responseDeserialize(method.responseSerialize({ model_stats: [sendable] })) as any).model_stats;
   assert.equal(sendable.inference_stats.compute_output?.ns, "9223372036854775808");
-  assert.deepEqual(JSON.parse(JSON.stringify(read)), { ...sendable, memory_usage: [], response_stats: {} });
+  assert.deepEqual(JSON.parse(JSON.stringify(read)), { ...sendable, memory_usage: [] });
+  assert.deepEqual(sendable.response_stats["0"]?.empty_response, { count: "2", ns: "7" });
   assert.deepEqual(
     read.batch_stats.map((entry: any) => entry.batch_size),
     ["3", "4"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { InferenceError, type Reason } from "../../src/errors.ts";
 import type { BatchRecord } from "../../src/runtime/observer.ts";
-import { StatisticsCollector } from "../../src/runtime/statistics.ts";
+import { maxAnswerPlaces, StatisticsCollector } from "../../src/runtime/statistics.ts";
 import { contextOf, echoDescription, entryOf } from "../support/runtime-requests.ts";
 
 const model = echoDescription();
@@ -78,4 +78,27 @@ it("takes no time as negative", () => {
   const collector = collect();
   collector.onEnd(model, Object.assign(record(1), { takenMs: 0 }));
   assert.equal(collector.statistics.queue.ns, 0);
+});
+
+it("counts the answers of a decoupled model by their place, the run to the first", () => {
+  const collector = collect();
+  const decoupled = { ...model, config: { model_transaction_policy: { decoupled: true } } };
+  const answer = (index: number, outcome: "success" | "fail" | "empty" | "cancel") =>
+    collector.onDecoupledAnswer(decoupled, { index, outcome, computeOutputMs: 2 });
+  collector.onEnd(decoupled, record(1));
+  answer(0, "success");
+  answer(1, "success");
+  answer(2, "cancel");
+  collector.onEnd(decoupled, record(1));
+  answer(0, "empty");
+  answer(0, "fail");
+  answer(10_000, "success");
+  const { answers } = collector.statistics;
+  assert.deepEqual(answers.get(0)?.computeInfer, { count: 2, ns: 30e6 });
+  assert.deepEqual(answers.get(0)?.success, { count: 1, ns: 32e6 });
+  assert.deepEqual(answers.get(0)?.emptyResponse, { count: 1, ns: 30e6 });
+  assert.deepEqual(answers.get(0)?.fail, { count: 1, ns: 2e6 });
+  assert.deepEqual(answers.get(1)?.success, { count: 1, ns: 2e6 });
+  assert.deepEqual(answers.get(2)?.cancel, { count: 1, ns: 2e6 });
+  assert.deepEqual([...answers.keys()], [0, 1, 2, maxAnswerPlaces - 1]);
 });

@@ -1,6 +1,13 @@
 import type { InferenceResponse } from "../../src/inference.ts";
 import type { ModelDescription } from "../../src/runtime/model.ts";
-import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../../src/runtime/observer.ts";
+import type {
+  BatchRecord,
+  DecoupledAnswerRecord,
+  ModelState,
+  ModelStateDetail,
+  Observer,
+  RequestRecord,
+} from "../../src/runtime/observer.ts";
 
 /** An observer that keeps what it hears. */
 export class RecordingObserver implements Required<Observer> {
@@ -8,6 +15,7 @@ export class RecordingObserver implements Required<Observer> {
   /** Requests that left the queue for a batch. */
   taken = 0;
   readonly responses: InferenceResponse[] = [];
+  readonly decoupledAnswers: DecoupledAnswerRecord[] = [];
   readonly ended: RequestRecord[] = [];
   readonly batches: BatchRecord[] = [];
   readonly states: { readonly model: string; readonly state: ModelState; readonly detail: ModelStateDetail }[] = [];
@@ -22,6 +30,9 @@ export class RecordingObserver implements Required<Observer> {
   }
   onResponse(_model: ModelDescription, _record: RequestRecord, response: InferenceResponse): void {
     this.responses.push(response);
+  }
+  onDecoupledAnswer(_model: ModelDescription, record: DecoupledAnswerRecord): void {
+    this.decoupledAnswers.push(record);
   }
   onEnd(_model: ModelDescription, record: RequestRecord): void {
     this.ended.push(record);

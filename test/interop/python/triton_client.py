@@ -110,6 +110,36 @@ def stream() -> None:
     client.stop_stream()
 
 
+def decoupled() -> None:
+    """Each row comes in an answer of its own; no rows come in none, but for the final flag when it is asked for."""
+    answers: "queue.Queue[tuple]" = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+
+    def final_of(result) -> bool:
+        return result.get_response().parameters["triton_final_response"].bool_param
+
+    for rows in (3, 0):
+        values = np.arange(rows * 4, dtype=np.float32).reshape(rows, 4)
+        client.async_stream_infer(
+            "decoupled_rows", [tensor("X", values, "FP32")], request_id=str(rows), enable_empty_final_response=True
+        )
+    seen = {"0": [], "3": []}
+    for _ in range(4):
+        result, error = answers.get(timeout=60)
+        assert error is None, error
+        seen[result.get_response().id].append((result.as_numpy("Y"), final_of(result)))
+    equal([final for _, final in seen["3"]], [False, False, True])
+    assert np.array_equal(np.concatenate([rows for rows, _ in seen["3"]]), np.arange(12).reshape(3, 4))
+    equal(seen["0"], [(None, True)])
+    client.async_stream_infer("decoupled_rows", [tensor("X", np.zeros((0, 4), dtype=np.float32), "FP32")])
+    client.async_stream_infer("identity_fp32", [tensor("X", row(7), "FP32")], request_id="next")
+    result, _ = answers.get(timeout=60)
+    equal(result.get_response().id, "next")
+    client.stop_stream()
+    fails("UNIMPLEMENTED", client.infer, "decoupled_rows", [tensor("X", row(0), "FP32")])
+    assert client.get_model_config("decoupled_rows").config.model_transaction_policy.decoupled
+
+
 def grpc_error() -> None:
     """With `triton_grpc_error` the stream ends with the status of its first bad item, as Triton's does."""
     ended = threading.Event()
@@ -190,6 +220,7 @@ run(
         classification,
         asynchronous,
         stream,
+        decoupled,
         grpc_error,
         errors,
         deadline,
