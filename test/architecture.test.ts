@@ -33,7 +33,7 @@ const rules: Readonly<Record<string, Rule>> = {
   index: { folders: ["client", "serve"], packages: [] },
 };
 
-const vocabulary = new Set(["tensor.ts", "inference.ts", "errors.ts", "config.ts"]);
+const vocabulary = new Set(["tensor.ts", "inference.ts", "errors.ts", "config.ts", "tenant.ts"]);
 
 interface Import {
   readonly from: string;

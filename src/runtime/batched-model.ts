@@ -6,6 +6,7 @@ import {
   type Reply,
   type RequestContext,
 } from "../inference.ts";
+import { equalShares, type TenantShares } from "../tenant.ts";
 import type { Tensor } from "../tensor.ts";
 import { type BatchPolicy, batchPolicy, decideBatch } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
@@ -14,9 +15,10 @@ import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
 import { inputBytes, QueueEntry } from "./queue-entry.ts";
 import { levelOf, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
-import { type DropReason, RequestQueue } from "./request-queue.ts";
+import { RequestQueue } from "./request-queue.ts";
 import { SlotLimit } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
+import type { DropReason } from "./tenant-line.ts";
 import { Validator, type ValidRequest } from "./validator.ts";
 
 /** Whose requests of more rows than a batch are split: everybody's, those of streams, or nobody's. */
@@ -31,6 +33,8 @@ export interface BatchedModelOptions {
   readonly slotBytes: number;
   /** Which requests of more rows than max_batch_size are split and joined again, instead of refused. */
   readonly splitting: Splitting;
+  /** Who gets how much of the model while others wait. Absent: everybody alike. */
+  readonly shares?: TenantShares;
 }
 
 /** Where a model's batches run. */
@@ -69,6 +73,7 @@ export class BatchedModel implements Model {
   readonly #policy: BatchPolicy;
   readonly #drainPolicy: BatchPolicy;
   readonly #queuePolicy: QueuePolicy;
+  readonly #shares: TenantShares;
   readonly #queue: RequestQueue;
   /** What has left the queue without running and is still to be told. */
   readonly #dropped: { readonly entry: QueueEntry; readonly reason: DropReason }[] = [];
@@ -94,7 +99,11 @@ export class BatchedModel implements Model {
     this.#queuePolicy = queuePolicy(config);
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
     this.#validator = new Validator(name, signature);
-    this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#dropped.push({ entry, reason }));
+    this.#shares = options.shares ?? equalShares;
+    this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#dropped.push({ entry, reason }), {
+      shares: this.#shares,
+      isArrivalOrder: config.dynamic_batching?.preserve_ordering === true,
+    });
     if (config.dynamic_batching?.preserve_ordering === true) this.#sequencer = new ReplySequencer();
   }
 
@@ -126,7 +135,7 @@ export class BatchedModel implements Model {
       return;
     }
     this.#options.observers.onAdmitted(this.description, entry);
-    const level = levelOf(request, this.#queuePolicy);
+    const level = this.#levelOf(request, context);
     const maxRows = this.#slotLimit.rowsOf(entry);
     if (entry.rows <= maxRows) {
       this.#enqueue(entry, level, now);
@@ -182,6 +191,7 @@ export class BatchedModel implements Model {
     this.#shortestRunMs = this.#shortestRunMs === 0 ? runMs : Math.min(this.#shortestRunMs * shortestRunDecay, runMs);
     this.#averageRunMs += averageWeight * (runMs - this.#averageRunMs);
     this.#options.observers.onBatch(this.description, record);
+    this.#settle(batch, record.computeInputMs + record.computeInferMs + record.computeOutputMs);
     const { name, version } = this.description;
     const endedMs = this.#options.clock.now();
     for (let i = 0; i < batch.entries.length; i++) {
@@ -205,6 +215,7 @@ export class BatchedModel implements Model {
   fail(batch: Batch, record: BatchRecord, error: InferenceError): void {
     this.#running -= batch.entries.length;
     this.#options.observers.onBatch(this.description, record);
+    this.#charge(batch, record.endedMs - record.takenMs);
     for (const entry of batch.entries) this.#fail(entry, error);
     this.#checkDrained();
   }
@@ -246,6 +257,18 @@ export class BatchedModel implements Model {
     });
   }
 
+  /** A batch has run: its tenants have paid an estimate for each row and now pay what it took. */
+  #settle(batch: Batch, costMs: number): void {
+    this.#queue.learn(batch.rows, costMs);
+    // What runs again alone is in most cases not at fault for that: it pays for its share of a batch, as if it had gone well.
+    if (batch.entries[0]?.isAlone === false) this.#charge(batch, costMs);
+  }
+
+  #charge(batch: Batch, costMs: number): void {
+    const rowMs = costMs / Math.max(1, batch.rows);
+    for (const entry of batch.entries) this.#queue.settle(entry, rowMs * Math.max(1, entry.rows));
+  }
+
   #admit(request: InferenceRequest, context: RequestContext, reply: Reply, now: number): QueueEntry {
     if (this.#refusal !== undefined) throw this.#refusal;
     const valid = this.#validator.validate(request, this.#isSplitAllowed(context));
@@ -254,7 +277,7 @@ export class BatchedModel implements Model {
       this.#doubtRunEstimate(deadlineMs);
       throw dropError("deadline");
     }
-    this.#checkRoom(request, valid, now);
+    this.#checkRoom(request, this.#levelOf(request, context), valid, now);
     return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, valid, deadlineMs);
   }
 
@@ -268,9 +291,15 @@ export class BatchedModel implements Model {
     return splitting === "always" || (splitting === "streams" && context.isStreamed === true);
   }
 
-  #checkRoom(request: InferenceRequest, valid: ValidRequest, now: number): void {
+  /** The priority level of a request, as far as its tenant may ask for it. */
+  #levelOf(request: InferenceRequest, { tenant }: RequestContext): number {
+    const levels = this.#queuePolicy.levels.length;
+    if (levels === 1) return 1;
+    return Math.min(levels, Math.max(levelOf(request, this.#queuePolicy), this.#shares.find(tenant).highestPriority));
+  }
+
+  #checkRoom(request: InferenceRequest, level: number, valid: ValidRequest, now: number): void {
     const byteLength = inputBytes(valid.inputs);
-    const level = levelOf(request, this.#queuePolicy);
     if (this.#isFull(level, byteLength) && now - this.#searchedMs >= fullSearchMs) {
       this.#searchedMs = now;
       this.#queue.expire(now);

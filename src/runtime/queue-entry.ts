@@ -30,7 +30,14 @@ export class QueueEntry implements RequestRecord {
   isAlone = false;
   /** Runs that ended its runtime process. */
   deaths = 0;
-  /** The next entry of its list in the queue. */
+  /** Its priority level in the queue, counted from 1. */
+  level = 1;
+  /** By when it should run, for its place among others of its level. */
+  dueMs = 0;
+  /** What its tenant was charged for it, in milliseconds of the model's time; 0: nothing yet. */
+  chargedMs = 0;
+  /** Its neighbours in its list in the queue. */
+  previous: QueueEntry | undefined;
   next: QueueEntry | undefined;
 
   queuedMs = 0;

@@ -1,61 +1,71 @@
+import { equalShares, type TenantShares } from "../tenant.ts";
+import { EntryList } from "./entry-list.ts";
+import { FairOrder } from "./fair-order.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
+import { type DropReason, dropReason, TenantLine } from "./tenant-line.ts";
 
-/** A first-in-first-out list linked through the entries themselves. */
-class EntryList {
-  head: QueueEntry | undefined;
-  #tail: QueueEntry | undefined;
-
-  append(entry: QueueEntry): void {
-    entry.next = undefined;
-    if (this.#tail === undefined) this.head = entry;
-    else this.#tail.next = entry;
-    this.#tail = entry;
-  }
-
-  prepend(entry: QueueEntry): void {
-    entry.next = this.head;
-    this.head = entry;
-    this.#tail ??= entry;
-  }
-
-  /** Removes the entry after `previous`, or the head. */
-  removeAfter(previous: QueueEntry | undefined): void {
-    const removed = previous === undefined ? this.head : previous.next;
-    if (removed === undefined) return;
-    if (previous === undefined) this.head = removed.next;
-    else previous.next = removed.next;
-    if (removed === this.#tail) this.#tail = previous;
-    removed.next = undefined;
-  }
+/** How a queue orders its entries beside the model's own policy. */
+export interface QueueOrder {
+  /** Who gets how much of the model while others wait. Absent: everybody alike. */
+  readonly shares?: TenantShares;
+  /** Keep the order of arrival within a level whatever the deadlines (Triton's preserve_ordering). Absent: the earliest deadline first. */
+  readonly isArrivalOrder?: boolean;
 }
-
-interface Level {
-  readonly waiting: EntryList;
-  readonly delayed: EntryList;
-  requests: number;
-}
-
-/** Why an entry leaves the queue without running. */
-export type DropReason = "cancelled" | "deadline" | "queue_timeout";
 
 /**
- * The requests that wait for one model version: a list of unexpired and one of delayed requests for each priority level. Counts what it
+ * An entry without a deadline, or with a later one, counts as due so long after it came. So a deadline lets a request pass others for a
+ * while and nobody is passed for ever; and without deadlines the order is that of arrival.
+ */
+const longestDueMs = 10_000;
+
+/** What a row costs until the model has run, in milliseconds: any value that lets turns end, corrected by the first run. */
+const unknownRowMs = 1;
+
+/** Weight of the latest run in the measured cost of a row. */
+const rowMsWeight = 0.1;
+
+/**
+ * The requests that wait for one model version. Tenants take turns by start-time fair queuing over what their requests cost, weighed by their
+ * shares; a tenant's own requests run by priority level, then by deadline, then as they came (docs/adr/0005-queue-order.md). Counts what it
  * holds; what is dropped because nobody waits for it any more goes to `onDropped`. Not bounded itself: see `batched-model.ts`.
  */
 export class RequestQueue {
   readonly #policy: QueuePolicy;
-  readonly #levels: readonly Level[];
+  readonly #shares: TenantShares;
+  readonly #isArrivalOrder: boolean;
   readonly #onDropped: (entry: QueueEntry, reason: DropReason) => void;
+  /** What was put back: it goes before all tenants, since it had its turn. */
+  readonly #returned = new EntryList();
+  readonly #order = new FairOrder<TenantLine>();
+  /** The lines of all tenants that were seen; there are as many tenants as the tenants file lists, and the default one. */
+  readonly #lines = new Map<string, TenantLine>();
+  #latestTenant: string | undefined;
+  #latestLine: TenantLine | undefined;
+  readonly #levelRequests: number[];
+  /** Measured cost of a row: what a turn is charged for each before it has run; 0: unknown. */
+  #rowMs = 0;
+  /** Lines met while looking ahead, with where they really stand; kept to save the arrays. */
+  readonly #met: TenantLine[] = [];
+  readonly #metTags: number[] = [];
   #requests = 0;
   #rows = 0;
   #bytes = 0;
 
   /** @param onDropped called while the queue is being looked through, so it must not come back to it */
-  constructor(policy: QueuePolicy, onDropped: (entry: QueueEntry, reason: DropReason) => void) {
+  constructor(
+    policy: QueuePolicy,
+    onDropped: (entry: QueueEntry, reason: DropReason) => void,
+    { shares = equalShares, isArrivalOrder = false }: QueueOrder = {},
+  ) {
     this.#policy = policy;
-    this.#levels = policy.levels.map(() => ({ waiting: new EntryList(), delayed: new EntryList(), requests: 0 }));
-    this.#onDropped = onDropped;
+    this.#shares = shares;
+    this.#isArrivalOrder = isArrivalOrder;
+    this.#onDropped = (entry, reason) => {
+      this.#count(entry, -1);
+      onDropped(entry, reason);
+    };
+    this.#levelRequests = new Array<number>(policy.levels.length).fill(0);
   }
 
   get requests(): number {
@@ -72,88 +82,143 @@ export class RequestQueue {
 
   /** Requests waiting in one level, counted from 1. */
   requestsIn(level: number): number {
-    return this.#level(level).requests;
+    return this.#levelRequests[level - 1] ?? 0;
   }
 
   push(entry: QueueEntry, level: number): void {
-    this.#level(level).waiting.append(entry);
-    this.#count(this.#level(level), entry, 1);
+    entry.level = level;
+    if (!this.#isArrivalOrder) entry.dueMs = Math.min(entry.deadlineMs, entry.queuedMs + longestDueMs);
+    const line = this.#lineOf(entry.context.tenant);
+    line.push(entry, !this.#isArrivalOrder);
+    if (line.place < 0) this.#order.enter(line);
+    this.#count(entry, 1);
   }
 
   /**
-   * Puts back entries that were taken, in their order, in front of all others of the first level. They left in time, so the queue policy's
-   * timeout does not apply to them any more.
+   * Puts back entries that were taken, in their order, in front of all others. They left in time, so the queue policy's timeout does not
+   * apply to them any more; they count as of the first level.
    */
   unshift(entries: readonly QueueEntry[]): void {
-    const level = this.#level(1);
     for (let i = entries.length - 1; i >= 0; i--) {
       const entry = entries[i] as QueueEntry; // i is an index of entries
       entry.timeoutMs = Number.POSITIVE_INFINITY;
-      level.waiting.prepend(entry);
-      this.#count(level, entry, 1);
+      entry.level = 1;
+      this.#returned.prepend(entry);
+      this.#count(entry, 1);
     }
   }
 
   /**
-   * Visits the entries in the order in which they would be batched: levels ascending, within a level the unexpired ones, then the delayed.
-   * Before an entry is visited its policy is applied: cancelled and expired ones leave the queue or move to the delayed list.
+   * Visits the entries in the order in which they would be batched. Before an entry is visited its policy is applied: cancelled and expired
+   * ones leave the queue or move to the delayed list.
    * @param unrunnableBeforeMs an entry whose deadline lies before this cannot be answered in time
    * @param visit returns "keep" to go on, "stop" to end
    */
   scan(now: number, unrunnableBeforeMs: number, visit: (entry: QueueEntry) => "keep" | "stop"): void {
-    for (let index = 0; index < this.#levels.length; index++) {
-      const level = this.#levels[index] as Level; // index is below length
-      if (this.#scanList(level, level.waiting, now, unrunnableBeforeMs, visit)) return;
-      if (this.#scanList(level, level.delayed, now, unrunnableBeforeMs, visit)) return;
-    }
+    if (this.#returned.head !== undefined && this.#scanReturned(now, unrunnableBeforeMs, visit)) return;
+    const { first } = this.#order;
+    if (first === undefined) return;
+    if (this.#order.size === 1) this.#scanLine(first, now, unrunnableBeforeMs, visit);
+    else this.#scanTurns(now, unrunnableBeforeMs, visit);
   }
 
-  #scanList(
-    level: Level,
-    list: EntryList,
-    now: number,
-    unrunnableBeforeMs: number,
-    visit: (entry: QueueEntry) => "keep" | "stop",
-  ): boolean {
-    let previous: QueueEntry | undefined;
-    for (let entry = list.head; entry !== undefined; ) {
+  #scanReturned(now: number, unrunnableBeforeMs: number, visit: (entry: QueueEntry) => "keep" | "stop"): boolean {
+    for (let entry = this.#returned.head; entry !== undefined; ) {
       const next: QueueEntry | undefined = entry.next;
-      const drop = dropReason(entry, now, unrunnableBeforeMs);
-      if (drop !== undefined) {
-        list.removeAfter(previous);
-        this.#drop(level, entry, drop);
-      } else {
-        if (visit(entry) === "stop") return true;
-        previous = entry;
+      const reason = dropReason(entry, now, unrunnableBeforeMs);
+      if (reason !== undefined) {
+        this.#returned.remove(entry);
+        this.#onDropped(entry, reason);
+      } else if (visit(entry) === "stop") {
+        return true;
       }
       entry = next;
     }
     return false;
   }
 
-  /** Removes the first `count` entries in batching order. */
+  #scanLine(
+    line: TenantLine,
+    now: number,
+    unrunnableBeforeMs: number,
+    visit: (entry: QueueEntry) => "keep" | "stop",
+  ): void {
+    line.rewind();
+    for (;;) {
+      const entry = line.next(now, unrunnableBeforeMs);
+      if (entry === undefined || visit(entry) === "stop") break;
+    }
+    if (line.requests === 0) this.#order.leave(line);
+  }
+
+  /** Gives turns away as `take` would, and takes them back in the end. */
+  #scanTurns(now: number, unrunnableBeforeMs: number, visit: (entry: QueueEntry) => "keep" | "stop"): void {
+    for (let line = this.#order.first; line !== undefined; line = this.#order.first) {
+      if (!line.isLooked) {
+        line.rewind();
+        line.isLooked = true;
+        this.#met.push(line);
+        this.#metTags.push(line.startTag);
+      }
+      const entry = line.next(now, unrunnableBeforeMs);
+      if (entry === undefined) this.#order.suspend(line);
+      else if (visit(entry) === "stop") break;
+      else this.#order.move(line, line.startTag + this.#cost(entry) / line.weight);
+    }
+    for (const [index, line] of this.#met.entries()) {
+      line.isLooked = false;
+      this.#order.resume(line, this.#metTags[index] ?? 0);
+      if (line.requests === 0) this.#order.leave(line);
+    }
+    this.#met.length = 0;
+    this.#metTags.length = 0;
+  }
+
+  /** Removes the first `count` entries in batching order, and charges their tenants what they are likely to cost. */
   take(count: number): QueueEntry[] {
     const taken: QueueEntry[] = [];
-    for (const level of this.#levels) {
-      for (const list of [level.waiting, level.delayed]) {
-        while (taken.length < count && list.head !== undefined) {
-          const entry = list.head;
-          list.removeAfter(undefined);
-          this.#count(level, entry, -1);
-          taken.push(entry);
-        }
-      }
+    while (taken.length < count) {
+      const returned = this.#returned.head;
+      if (returned === undefined) break;
+      this.#returned.remove(returned);
+      taken.push(returned);
     }
+    while (taken.length < count) {
+      const line = this.#order.first;
+      const entry = line?.shift();
+      if (line === undefined || entry === undefined) break;
+      entry.chargedMs = this.#cost(entry);
+      this.#order.charge(line, entry.chargedMs);
+      if (line.requests === 0) this.#order.leave(line);
+      taken.push(entry);
+    }
+    for (let i = 0; i < taken.length; i++) this.#count(taken[i] as QueueEntry, -1); // i is an index of taken
     return taken;
+  }
+
+  /** So many rows have run and took so long: what entries are charged from now on. */
+  learn(rows: number, costMs: number): void {
+    const rowMs = costMs / Math.max(1, rows);
+    if (!(rowMs > 0)) return; // nothing was measured
+    this.#rowMs = this.#rowMs === 0 ? rowMs : this.#rowMs + rowMsWeight * (rowMs - this.#rowMs);
+  }
+
+  /** An entry that was taken has run, and cost so much, which corrects its tenant's charge. */
+  settle(entry: QueueEntry, costMs: number): void {
+    const line = this.#lines.get(entry.context.tenant);
+    if (line !== undefined) this.#order.correct(line, costMs - entry.chargedMs);
+    entry.chargedMs = costMs;
   }
 
   /** Drops whatever is cancelled or expired, wherever it stands. @returns when the next entry expires, Infinity: none does */
   expire(now: number): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    this.scan(now, now, (entry) => {
+    const visit = (entry: QueueEntry) => {
       nextMs = Math.min(nextMs, entry.deadlineMs, entry.isDelayed ? Number.POSITIVE_INFINITY : entry.timeoutMs);
-      return "keep";
-    });
+      return "keep" as const;
+    };
+    this.#scanReturned(now, now, visit);
+    for (const line of [...this.#order.members]) this.#scanLine(line, now, now, visit);
     return nextMs;
   }
 
@@ -162,35 +227,27 @@ export class RequestQueue {
     return this.take(Number.POSITIVE_INFINITY);
   }
 
-  #drop(level: Level, entry: QueueEntry, reason: DropReason): void {
-    this.#count(level, entry, -1);
-    if (reason === "queue_timeout" && this.#actionOf(level) === "DELAY") {
-      entry.isDelayed = true;
-      level.delayed.append(entry);
-      this.#count(level, entry, 1);
-    } else {
-      this.#onDropped(entry, reason);
+  #cost(entry: QueueEntry): number {
+    return (this.#rowMs || unknownRowMs) * (entry.rows > 1 ? entry.rows : 1);
+  }
+
+  #lineOf(tenant: string): TenantLine {
+    const latest = this.#latestLine;
+    if (latest !== undefined && this.#latestTenant === tenant) return latest;
+    let line = this.#lines.get(tenant);
+    if (line === undefined) {
+      line = new TenantLine(this.#shares.find(tenant), this.#policy, this.#onDropped);
+      this.#lines.set(tenant, line);
     }
+    this.#latestTenant = tenant;
+    this.#latestLine = line;
+    return line;
   }
 
-  #actionOf(level: Level): "REJECT" | "DELAY" {
-    return this.#policy.levels[this.#levels.indexOf(level)]?.action ?? "REJECT";
-  }
-
-  #level(level: number): Level {
-    return this.#levels[level - 1] as Level; // levels come from the policy
-  }
-
-  #count(level: Level, entry: QueueEntry, sign: 1 | -1): void {
-    level.requests += sign;
+  #count(entry: QueueEntry, sign: 1 | -1): void {
+    this.#levelRequests[entry.level - 1] = this.requestsIn(entry.level) + sign;
     this.#requests += sign;
     this.#rows += sign * entry.rows;
     this.#bytes += sign * entry.byteLength;
   }
-}
-
-function dropReason(entry: QueueEntry, now: number, unrunnableBeforeMs: number): DropReason | undefined {
-  if (entry.context.isCancelled || entry.whole.error !== undefined) return "cancelled";
-  if (entry.deadlineMs <= unrunnableBeforeMs) return "deadline";
-  return !entry.isDelayed && now > entry.timeoutMs ? "queue_timeout" : undefined;
 }

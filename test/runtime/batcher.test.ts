@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { type BatchDecision, type BatchPolicy, batchPolicy, decideBatch } from "../../src/runtime/batcher.ts";
 import type { QueueEntry } from "../../src/runtime/queue-entry.ts";
 import { type QueuePolicy, queuePolicy } from "../../src/runtime/queue-policy.ts";
-import { type DropReason, RequestQueue } from "../../src/runtime/request-queue.ts";
+import { RequestQueue } from "../../src/runtime/request-queue.ts";
+import type { DropReason } from "../../src/runtime/tenant-line.ts";
 import { entryOf } from "../support/runtime-requests.ts";
 
 type EntryOptions = NonNullable<Parameters<typeof entryOf>[0]> & { readonly level?: number };

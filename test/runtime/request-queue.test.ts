@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { QueueEntry } from "../../src/runtime/queue-entry.ts";
 import { queuePolicy } from "../../src/runtime/queue-policy.ts";
-import { type DropReason, RequestQueue } from "../../src/runtime/request-queue.ts";
+import { RequestQueue } from "../../src/runtime/request-queue.ts";
+import type { DropReason } from "../../src/runtime/tenant-line.ts";
 import { entryOf } from "../support/runtime-requests.ts";
 
 const policies = {

@@ -11,6 +11,7 @@ import {
 import type { ModelConfig } from "../../src/model/model-config.ts";
 import type { ModelDescription } from "../../src/runtime/model.ts";
 import { QueueEntry } from "../../src/runtime/queue-entry.ts";
+import { defaultTenant } from "../../src/tenant.ts";
 import type { Tensor } from "../../src/tensor.ts";
 
 const neverAborted = new AbortController().signal;
@@ -20,7 +21,7 @@ export function contextOf(partial: Partial<RequestContext> = {}): RequestContext
   return {
     arrivalTimeMs: 1_000,
     deadlineMs: Number.POSITIVE_INFINITY,
-    tenant: "default",
+    tenant: defaultTenant,
     traceParent: undefined,
     traceState: undefined,
     ...partial,
@@ -127,12 +128,14 @@ export function entryOf(
     readonly signal?: AbortSignal;
     readonly id?: string;
     readonly reply?: Reply;
+    readonly tenant?: string;
   } = {},
 ): QueueEntry {
   const rows = partial.rows ?? 1;
   const input: Tensor = { name: "x", datatype: "UINT8", shape: [rows], data: new Uint8Array(partial.bytes ?? rows) };
   const request = requestOf([input], { id: partial.id ?? "" });
-  const context = contextOf(partial.signal === undefined ? {} : { signal: partial.signal });
+  const { signal, tenant = defaultTenant } = partial;
+  const context = contextOf(signal === undefined ? { tenant } : { tenant, signal });
   const valid = { inputs: [input], rows, shapeKey: partial.shapeKey ?? "", outputs: [] };
   const reply = partial.reply ?? new RecordingReply();
   const entry = new QueueEntry(request, context, reply, valid, partial.deadlineMs ?? Number.POSITIVE_INFINITY);

@@ -1,0 +1,83 @@
+import { batchPolicy, decideBatch } from "../../src/runtime/batcher.ts";
+import type { QueueEntry } from "../../src/runtime/queue-entry.ts";
+import { queuePolicy } from "../../src/runtime/queue-policy.ts";
+import { RequestQueue } from "../../src/runtime/request-queue.ts";
+import type { TenantShare, TenantShares } from "../../src/tenant.ts";
+import { entryOf } from "./runtime-requests.ts";
+
+/** A tenant that always has so many requests in the server: each answer brings the next request. */
+export interface SimulatedTenant {
+  readonly name: string;
+  readonly inFlight: number;
+  readonly weight?: number;
+  /** Rows of a request. */
+  readonly rows?: number;
+  /** When it begins. */
+  readonly fromMs?: number;
+}
+
+/** What a tenant had in the time that was simulated. */
+export interface SimulatedService {
+  rows: number;
+  /** From the arrival of a request to its answer, in the order of the answers. */
+  readonly latenciesMs: number[];
+}
+
+/** Shares that say for each name what the test says, 1 for all others. */
+export function sharesOf(weights: Readonly<Record<string, number>>): TenantShares {
+  const shares = new Map<string, TenantShare>();
+  return {
+    find(name) {
+      let share = shares.get(name);
+      if (share === undefined) {
+        share = { name, weight: weights[name] ?? 1, highestPriority: 1 };
+        shares.set(name, share);
+      }
+      return share;
+    },
+  };
+}
+
+/**
+ * One instance that runs batches of one queue, one after another, in virtual time: a batch of n rows takes `fixedMs + n * rowMs`. No process,
+ * no timer, no chance: what comes out is exact.
+ */
+export function simulate(
+  tenants: readonly SimulatedTenant[],
+  { forMs, maxRows = 8, fixedMs = 4, rowMs = 1 }: { forMs: number; maxRows?: number; fixedMs?: number; rowMs?: number },
+): ReadonlyMap<string, SimulatedService> {
+  const config = { max_batch_size: maxRows, dynamic_batching: {} };
+  const weights = Object.fromEntries(tenants.map(({ name, weight = 1 }) => [name, weight]));
+  const queue = new RequestQueue(queuePolicy(config), () => {}, { shares: sharesOf(weights) });
+  const policy = batchPolicy(config);
+  const services = new Map(tenants.map(({ name }) => [name, { rows: 0, latenciesMs: [] as number[] }]));
+  const rowsOf = new Map(tenants.map(({ name, rows = 1 }) => [name, rows]));
+  const waiting = [...tenants];
+  const push = (tenant: string, queuedMs: number) =>
+    queue.push(entryOf({ tenant, queuedMs, rows: rowsOf.get(tenant) ?? 1 }), 1);
+  let now = 0;
+  while (now < forMs) {
+    for (const tenant of waiting.filter(({ fromMs = 0 }) => fromMs <= now)) {
+      waiting.splice(waiting.indexOf(tenant), 1);
+      for (let request = 0; request < tenant.inFlight; request++) push(tenant.name, now);
+    }
+    const decision = decideBatch(queue, policy, now, 1e9, 0);
+    if (decision.kind !== "batch") {
+      now++;
+      continue;
+    }
+    const entries: readonly QueueEntry[] = queue.take(decision.count);
+    const costMs = fixedMs + decision.rows * rowMs;
+    now += costMs;
+    queue.learn(decision.rows, costMs);
+    for (const entry of entries) {
+      queue.settle(entry, (costMs * entry.rows) / decision.rows);
+      const service = services.get(entry.context.tenant);
+      if (service === undefined) continue;
+      service.rows += entry.rows;
+      service.latenciesMs.push(now - entry.queuedMs);
+    }
+    for (const entry of entries) push(entry.context.tenant, now);
+  }
+  return services;
+}
