@@ -3,6 +3,7 @@ import { type RunningServer, startServer } from "../serve.ts";
 import type { CommandOption } from "./arguments.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode, write } from "./command.ts";
 import { jsonOption } from "./connection.ts";
+import { tuneFrontHeap } from "./front-heap.ts";
 import { grpcurlLine } from "./grpcurl-line.ts";
 import { formatJson } from "./json-text.ts";
 import { renderTextTable } from "./text-table.ts";
@@ -45,6 +46,7 @@ export function createServeCommand(start: typeof startServer): Command {
     async ({ positionals, options: { json, ...config } }, context) => {
       const [path = ""] = positionals;
       const stopped = stopSignal(context);
+      tuneFrontHeap();
       return await serve(await start(path, config), json, context, stopped);
     },
     { keys: Object.keys(serveOptions) as (keyof ServeConfig)[], read: configFromEnvironment }, // the table's own keys
