@@ -1,11 +1,12 @@
-import { Client, type ClientOptions as GrpcClientOptions, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { InferenceError } from "../errors.ts";
 import type { InferenceResponse } from "../inference.ts";
 import { healthService, inferenceService, type ServiceDefinition } from "../protocol/definitions.ts";
 import { encodeInferRequest } from "../protocol/infer-request.ts";
 import { decodeInferResponse } from "../protocol/infer-response.ts";
 import { statusCodes } from "../protocol/status.ts";
-import { channelCredentials, channelOptions } from "./channel.ts";
+import { resolveAddresses } from "./addresses.ts";
+import { ChannelSet } from "./channel.ts";
 import { ClientError, clientErrorOf } from "./client-error.ts";
 import { type ClientOptions, maxDeadlineMs, resolveClientOptions } from "./client-options.ts";
 import { type CallOptions, type InferOptions, isSequenceRequest, toInferenceRequest } from "./infer-options.ts";
@@ -31,47 +32,39 @@ export interface StreamOptions extends CallOptions {
 }
 
 /**
- * A client of any server that speaks the KServe v2 protocol in Triton's dialect.
+ * A client of servers that speak the KServe v2 protocol in Triton's dialect.
  *
  * Every method throws {@link ClientError} with the server's status, or InferenceError "invalid" for arguments that cannot be sent. Calls that
  * the server refused with UNAVAILABLE are repeated as the options say, except streams and requests of a sequence.
  */
 export class InferenceClient {
   readonly #options: ClientOptions;
-  readonly #repeating: Client;
+  readonly #repeating: ChannelSet;
   /** For requests that must not run twice; connects when first used. */
-  readonly #once: Client;
+  readonly #once: ChannelSet;
   readonly #service: ServiceDefinition = inferenceService();
 
-  private constructor(address: string, options: ClientOptions) {
+  private constructor(addresses: readonly string[], options: ClientOptions) {
     this.#options = options;
-    const credentials = channelCredentials(options.tls);
-    const open = (isRepeating: boolean) =>
-      new Client(address, credentials, channelOptions(address, options, isRepeating) as GrpcClientOptions);
-    this.#repeating = open(true);
-    this.#once = open(false);
+    this.#repeating = new ChannelSet(addresses, options, true);
+    this.#once = new ChannelSet(addresses, options, false);
   }
 
   /**
-   * A client for the server at an address, `127.0.0.1:8001` or another form that gRPC knows (`dns:///name:port`, `unix:path`). Connects with
-   * the first call. Close it when done: an open connection keeps the process alive.
+   * A client for the servers at one or several addresses: `127.0.0.1:8001`, another form that gRPC knows (`dns:///name:port`, `unix:path`),
+   * an array of them, or one text with commas between. They must serve the same models. Connects with the first call. Close it when done: an
+   * open connection keeps the process alive.
    * @throws InferenceError "invalid" for an unusable address or option.
    */
-  static connect(address: string, options: Partial<ClientOptions> = {}): InferenceClient {
-    if (/^https?:/.test(address) || !/^(unix|dns|ipv4|ipv6):|:\d+$/.test(address)) {
-      throw new InferenceError(
-        "invalid",
-        `address '${address}' is no gRPC address, expected host:port such as 127.0.0.1:8001`,
-      );
-    }
-    return new InferenceClient(address, resolveClientOptions(options));
+  static connect(addresses: string | readonly string[], options: Partial<ClientOptions> = {}): InferenceClient {
+    return new InferenceClient(resolveAddresses(addresses), resolveClientOptions(options));
   }
 
   /** One question, one answer; its outputs are read with `readTensor`. */
   async infer(options: InferOptions & CallOptions): Promise<InferenceResponse> {
     const request = toInferenceRequest(options);
-    const client = isSequenceRequest(request.parameters) ? this.#once : this.#repeating;
-    const answer = await this.#call(client, this.#service, "ModelInfer", encodeInferRequest(request), options);
+    const channels = isSequenceRequest(request.parameters) ? this.#once : this.#repeating;
+    const answer = await this.#call(channels, this.#service, "ModelInfer", encodeInferRequest(request), options);
     return readable(() => decodeInferResponse(answer as Buffer)); // the definition passes the received bytes through
   }
 
@@ -86,7 +79,7 @@ export class InferenceClient {
     options: StreamOptions = {},
   ): AsyncGenerator<StreamResult, void, undefined> {
     const { path, requestSerialize, responseDeserialize } = methodOf(this.#service, "ModelStreamInfer");
-    const call = this.#once.makeBidiStreamRequest(
+    const call = this.#once.next().makeBidiStreamRequest(
       path,
       requestSerialize as (message: Buffer) => Buffer, // the definition passes bytes through
       responseDeserialize as (message: Buffer) => Buffer,
@@ -170,7 +163,7 @@ export class InferenceClient {
   }
 
   #call(
-    client: Client,
+    channels: ChannelSet,
     service: ServiceDefinition,
     method: string,
     message: object,
@@ -180,6 +173,7 @@ export class InferenceClient {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       if (signal?.aborted === true) return reject(new ClientError(statusCodes.CANCELLED, "cancelled by the caller"));
+      const client = channels.next();
       const call = client.makeUnaryRequest(
         path,
         requestSerialize,

@@ -1,4 +1,11 @@
-import { Metadata, Server, ServerCredentials, type ServerDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import type { InferenceError } from "../../src/errors.ts";
 import type { InferenceRequest, InferenceResponse } from "../../src/inference.ts";
 import { healthService, inferenceService } from "../../src/protocol/definitions.ts";
@@ -20,8 +27,10 @@ export class KserveFake {
   readonly #server = new Server();
   /** Requests as they arrived, in order. */
   readonly requests: InferenceRequest[] = [];
-  /** Most requests that were on a stream without an answer. */
+  /** Requests of both inference methods so far. */
   calls = 0;
+  /** Where they came from: one entry for each connection. */
+  readonly peers = new Set<string>();
   address = "";
 
   constructor(answers: FakeAnswers) {
@@ -43,8 +52,9 @@ export class KserveFake {
       inferenceService() as never,
       {
         ...Object.fromEntries(control),
-        ModelInfer: (call: { request: Buffer }, callback: Callback) => {
+        ModelInfer: (call: ServerUnaryCall<Buffer, Buffer>, callback: Callback) => {
           this.calls++;
+          this.peers.add(call.getPeer());
           const request = decodeInferRequest(call.request);
           this.requests.push(request);
           try {
@@ -54,6 +64,7 @@ export class KserveFake {
           }
         },
         ModelStreamInfer: (call: ServerDuplexStream<Buffer, Buffer>) => {
+          this.peers.add(call.getPeer());
           call.on("data", (message: Buffer) => {
             this.calls++;
             const request = decodeInferRequest(message);
