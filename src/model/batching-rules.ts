@@ -1,5 +1,6 @@
 import { InferenceError } from "../errors.ts";
 import type { ModelConfig, ModelConfigDynamicBatching, ModelConfigQueuePolicy } from "./model-config.ts";
+import type { ModelParameters } from "./model-parameters.ts";
 
 /** Most priority levels: each is a queue of its own. */
 export const maxPriorityLevels = 1024;
@@ -20,6 +21,30 @@ export function checkBatching(config: ModelConfig): void {
   }
   checkPriorities(batching);
   if (batching.preserve_ordering === true) checkOrdering(batching);
+}
+
+/**
+ * Our own settings for batches against each other and against Triton's.
+ *
+ * @throws InferenceError "refused", naming both settings.
+ */
+export function checkBatchLimits(
+  config: ModelConfig,
+  { latencyTargetMs, costInput, maxBatchCost }: ModelParameters,
+): void {
+  const delay = config.dynamic_batching?.max_queue_delay_microseconds ?? 0;
+  if (latencyTargetMs !== undefined && delay > 0) {
+    throw new InferenceError(
+      "refused",
+      `parameter 'sluice_latency_target_ms' stands beside dynamic_batching.max_queue_delay_microseconds (${delay}), expected one of them: each decides how long a batch waits`,
+    );
+  }
+  if ((costInput === undefined) === (maxBatchCost === undefined)) return;
+  const [written, missing] =
+    costInput === undefined
+      ? ["sluice_max_batch_cost", "sluice_cost_input"]
+      : ["sluice_cost_input", "sluice_max_batch_cost"];
+  throw new InferenceError("refused", `parameter '${written}' needs '${missing}' beside it`);
 }
 
 function refuse(field: string, value: unknown, expected: string): never {

@@ -16,6 +16,12 @@ export interface ModelParameters {
   /** The dimension along which an answer is cut into several, as chunking.ts has it. */
   readonly chunkAxis?: number;
   readonly chunkSize?: number;
+  /** Time from arrival to answer within which batches may wait for more rows. */
+  readonly latencyTargetMs?: number;
+  readonly maxBatchElements?: number;
+  /** The input that tells what each row costs, and how much of that a batch may have. */
+  readonly costInput?: string;
+  readonly maxBatchCost?: number;
 }
 
 /** One of our settings under `parameters` of config.pbtxt. */
@@ -112,6 +118,47 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
     option: { kind: "integer", default: 1, min: 1, max: 2 ** 31 - 1, group: "Models", description: "" },
     absent: "1",
     description: "Length of sluice_chunk_axis in each answer; the last one has what is left.",
+  },
+  sluice_latency_target_ms: {
+    field: "latencyTargetMs",
+    option: {
+      kind: "number",
+      default: 0,
+      min: 0.1,
+      max: 3_600_000,
+      unit: "milliseconds",
+      group: "Models",
+      description: "",
+    },
+    absent: "batches never wait while an instance is idle, or as max_queue_delay_microseconds says",
+    description:
+      "Time from arrival to answer within which a batch may wait for more rows, where more are expected and make it cheaper by the row.",
+  },
+  sluice_max_batch_elements: {
+    field: "maxBatchElements",
+    option: {
+      kind: "integer",
+      default: 0,
+      min: 1,
+      max: Number.MAX_SAFE_INTEGER,
+      unit: "elements",
+      group: "Models",
+      description: "",
+    },
+    absent: "batches are limited in rows and bytes only",
+    description: "Most input elements of a batch, padding included; a request above it runs alone.",
+  },
+  sluice_cost_input: {
+    field: "costInput",
+    option: { kind: "string", default: "", group: "Models", description: "" },
+    absent: "rows have no cost of their own",
+    description: "The input whose values tell what the rows cost; needs sluice_max_batch_cost.",
+  },
+  sluice_max_batch_cost: {
+    field: "maxBatchCost",
+    option: { kind: "number", default: 0, min: 0, max: Number.MAX_SAFE_INTEGER, group: "Models", description: "" },
+    absent: "batches are limited in rows and bytes only",
+    description: "Most of what sluice_cost_input says in a batch, summed up; a request above it runs alone.",
   },
 };
 

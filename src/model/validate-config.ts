@@ -1,6 +1,6 @@
 import { nearest } from "../config.ts";
 import { InferenceError } from "../errors.ts";
-import { checkBatching } from "./batching-rules.ts";
+import { checkBatching, checkBatchLimits } from "./batching-rules.ts";
 import { resolveChunking } from "./chunking.ts";
 import { servedDatatype } from "./config-datatype.ts";
 import type {
@@ -10,6 +10,7 @@ import type {
   ModelConfigOutput,
   ModelConfigWarmup,
 } from "./model-config.ts";
+import { resolveModelParameters } from "./model-parameters.ts";
 import { checkUnsupported } from "./unsupported-config.ts";
 
 /** The backend and the platform of ONNX models, the only ones there are here. */
@@ -37,6 +38,7 @@ export function validateConfig(config: ModelConfig, name: string): void {
   checkBatching(config);
   for (const [i, warmup] of (config.model_warmup ?? []).entries()) checkWarmup(config, warmup, i);
   resolveChunking(config);
+  checkBatchLimits(config, resolveModelParameters(config));
 }
 
 function refuse(field: string, value: unknown, expected: string): never {

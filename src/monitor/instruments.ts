@@ -34,6 +34,9 @@ export interface Instrument {
  */
 export const maxModelVersions = 1000;
 
+/** Shape buckets of a model with series of their own; as many as the batcher tells apart. */
+export const maxShapeBuckets = 64;
+
 /** Runtime processes whose memory is shown; the same bound as the option that starts them. */
 export const maxRuntimeProcesses = 1024;
 
@@ -85,6 +88,7 @@ const batchReasonSet: Readonly<Record<BatchReason, true>> = {
   deadline: true,
   shape: true,
   idle: true,
+  target: true,
   drain: true,
   retry: true,
 };
@@ -129,6 +133,7 @@ const modelVersion = { key: "sluice.model.version", values: maxModelVersions + 1
 const method = { key: "rpc.method", values: maxMethods + 1 };
 const errorReason = { key: "error.type", values: reasons };
 const model = [modelName, modelVersion] as const;
+const shapeBucket = { key: "sluice.shape.bucket", values: maxShapeBuckets };
 
 /** The table. Exported metric names and their units are an interface to dashboards and alerts: a change is a breaking one. */
 export const instruments = {
@@ -197,6 +202,20 @@ export const instruments = {
     unit: "{batch}",
     description: "Executions, failed ones too, by why their batch was closed.",
     attributes: [...model, { key: "sluice.reason", values: batchReasons }],
+  },
+  runFixed: {
+    name: "sluice.batch.run.fixed",
+    kind: "gauge",
+    unit: "s",
+    description: "What every batch of a shape takes whatever its rows, as learned from its runs.",
+    attributes: [...model, shapeBucket],
+  },
+  runPerRow: {
+    name: "sluice.batch.run.row",
+    kind: "gauge",
+    unit: "s",
+    description: "What each row adds to a batch of a shape, as learned from its runs.",
+    attributes: [...model, shapeBucket],
   },
   queueSize: {
     name: "sluice.queue.size",

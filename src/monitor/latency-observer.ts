@@ -83,6 +83,9 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "
     if (record.error !== undefined) return;
     series.batchSize.record(record.rows);
     series.batchPadding.record(record.padding);
+    const { runTime, shapeBucket } = record;
+    if (runTime !== undefined && shapeBucket !== undefined)
+      series.setRunTime(shapeBucket, seconds(runTime.fixedMs), seconds(runTime.perRowMs));
   }
 
   onModelState(name: string, version: string, state: ModelState, detail: ModelStateDetail): void {

@@ -1,7 +1,7 @@
 import { type Reason, reasons } from "../errors.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { BatchReason, ModelState } from "../runtime/observer.ts";
-import { batchReasons, instruments, otherValue, stages, stateNames } from "./instruments.ts";
+import { batchReasons, instruments, maxShapeBuckets, otherValue, stages, stateNames } from "./instruments.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup } from "./series-registry.ts";
 
@@ -23,6 +23,7 @@ export class ModelSeries {
   readonly batchSize: HistogramSeries;
   readonly batchPadding: HistogramSeries;
   readonly batches: Readonly<Record<BatchReason, CounterSeries>>;
+  readonly #runTimes = new Map<string, { readonly fixed: CounterSeries; readonly perRow: CounterSeries }>();
   /** Requests admitted and neither taken into a batch nor ended. */
   waiting = 0;
   /** The version was removed or replaced; its series are collected no more. */
@@ -60,6 +61,22 @@ export class ModelSeries {
       this.#failureDurations.set(reason, durations);
     }
     durations.record(seconds);
+  }
+
+  /** What a batch of a shape takes by now, seconds. */
+  setRunTime(shapeBucket: string, fixedSeconds: number, perRowSeconds: number): void {
+    let series = this.#runTimes.get(shapeBucket);
+    if (series === undefined) {
+      if (this.#runTimes.size >= maxShapeBuckets) return;
+      const attributes = { "sluice.shape.bucket": shapeBucket };
+      series = {
+        fixed: this.group.level(instruments.runFixed, attributes),
+        perRow: this.group.level(instruments.runPerRow, attributes),
+      };
+      this.#runTimes.set(shapeBucket, series);
+    }
+    series.fixed.set(fixedSeconds);
+    series.perRow.set(perRowSeconds);
   }
 
   recordLoad(seconds: number, isLoaded: boolean): void {

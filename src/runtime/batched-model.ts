@@ -8,14 +8,17 @@ import {
 } from "../inference.ts";
 import { equalShares, type TenantShares } from "../tenant.ts";
 import type { Tensor } from "../tensor.ts";
-import { type BatchPolicy, batchPolicy, decideBatch } from "./batcher.ts";
+import { ArrivalRate } from "./arrival-rate.ts";
+import { type BatchLimits, type BatchPolicy, batchPolicy, decideBatch, drainPolicy, type Forecast } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
 import type { Model, ModelDescription } from "./model.ts";
 import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
-import { inputBytes, QueueEntry } from "./queue-entry.ts";
+import { QueueEntry } from "./queue-entry.ts";
 import { levelOf, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
+import { inputBytes, type Measurer, onlyBucketName } from "./request-measure.ts";
 import { RequestQueue } from "./request-queue.ts";
+import { RunTimeModel } from "./run-time-model.ts";
 import { SlotLimit } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
 import type { DropReason } from "./tenant-line.ts";
@@ -35,6 +38,12 @@ export interface BatchedModelOptions {
   readonly splitting: Splitting;
   /** Who gets how much of the model while others wait. Absent: everybody alike. */
   readonly shares?: TenantShares;
+  /** What of the model's settings is the batcher's; absent: nothing is set. */
+  readonly limits?: BatchLimits;
+  /** What its requests cost beside rows and bytes; absent: nothing. */
+  readonly measurer?: Measurer | undefined;
+  /** What is known of its run times before its first request, from the warm-up; absent: nothing. */
+  readonly runTimes?: RunTimeModel;
 }
 
 /** Where a model's batches run. */
@@ -49,6 +58,8 @@ export interface Batch {
   readonly rows: number;
   readonly reason: BatchReason;
   readonly takenMs: number;
+  /** It waited behind another batch in its runtime process. */
+  readonly isAhead: boolean;
 }
 
 /** How long a batch of this model takes at least: decays, so that one lucky run does not count for ever. */
@@ -57,6 +68,8 @@ const shortestRunDecay = 1.02;
 const refusedRunDecay = 0.5;
 /** A full queue is searched for entries that nobody waits for any more at most this often: the search looks at all of them. */
 const fullSearchMs = 50;
+/** The arrival rate looks back so many latency targets. */
+const rateMemoryTargets = 10;
 /** Weight of the latest batch in the average time of a batch. */
 const averageWeight = 0.1;
 const shortestPushbackMs = 10;
@@ -80,6 +93,10 @@ export class BatchedModel implements Model {
   readonly #slotLimit: SlotLimit;
   readonly #runners = new Set<BatchRunner>();
   readonly #sequencer: ReplySequencer | undefined;
+  /** How long its batches take; for whoever predicts, read only. */
+  readonly runTimes: RunTimeModel;
+  /** Only where a latency target asks for it. */
+  readonly #arrivals: ArrivalRate | undefined;
   #running = 0;
   #shortestRunMs = 0;
   #averageRunMs = 0;
@@ -94,8 +111,11 @@ export class BatchedModel implements Model {
     const { name, config, signature } = description;
     this.description = description;
     this.#options = options;
-    this.#policy = batchPolicy(config);
-    this.#drainPolicy = { ...this.#policy, maxDelayMs: 0 };
+    this.#policy = batchPolicy(config, options.limits);
+    this.#drainPolicy = drainPolicy(this.#policy);
+    this.runTimes = options.runTimes ?? new RunTimeModel();
+    const { latencyTargetMs } = this.#policy;
+    if (latencyTargetMs !== undefined) this.#arrivals = new ArrivalRate(rateMemoryTargets * latencyTargetMs);
     this.#queuePolicy = queuePolicy(config);
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
     this.#validator = new Validator(name, signature);
@@ -135,6 +155,7 @@ export class BatchedModel implements Model {
       return;
     }
     this.#options.observers.onAdmitted(this.description, entry);
+    this.#arrivals?.record(now, entry.rows);
     const level = this.#levelOf(request, context);
     const maxRows = this.#slotLimit.rowsOf(entry);
     if (entry.rows <= maxRows) {
@@ -144,7 +165,7 @@ export class BatchedModel implements Model {
         respond: (response) => this.#succeed(entry, response, this.#options.clock.now()),
         fail: (error) => this.#fail(entry, error),
       };
-      for (const part of splitRequest(entry, maxRows, whole)) this.#enqueue(part, level, now);
+      for (const part of splitRequest(entry, maxRows, whole, this.#options.measurer)) this.#enqueue(part, level, now);
     }
     this.#wake();
   }
@@ -167,7 +188,8 @@ export class BatchedModel implements Model {
   #takeBatch(isAhead: boolean): Batch | undefined {
     const now = this.#options.clock.now();
     const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
-    const decision = decideBatch(this.#queue, policy, now, this.#options.slotBytes, this.#shortestRunMs);
+    const forecast = this.#forecast(now);
+    const decision = decideBatch(this.#queue, policy, now, this.#options.slotBytes, this.#shortestRunMs, forecast);
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
     if (decision.kind !== "batch") return undefined;
     if (isAhead && decision.reason !== "full" && decision.rows < policy.maxRows) return undefined;
@@ -181,7 +203,15 @@ export class BatchedModel implements Model {
     if (requests > 0) this.#options.observers.onTaken(this.description, requests);
     this.#running += entries.length;
     const reason = this.#onDrained !== undefined && decision.reason === "idle" ? "drain" : decision.reason;
-    return { entries, rows: decision.rows, reason, takenMs: now };
+    return { entries, rows: decision.rows, reason, takenMs: now, isAhead };
+  }
+
+  #forecast(now: number): Forecast | undefined {
+    if (this.#arrivals === undefined) return undefined;
+    return {
+      rowsPerMs: this.#arrivals.perMs(now),
+      runTime: (shapeBucket) => this.runTimes.estimate(shapeBucket),
+    };
   }
 
   /** A batch has its answers: one list of tensors for each entry. */
@@ -190,7 +220,7 @@ export class BatchedModel implements Model {
     const runMs = record.endedMs - record.takenMs;
     this.#shortestRunMs = this.#shortestRunMs === 0 ? runMs : Math.min(this.#shortestRunMs * shortestRunDecay, runMs);
     this.#averageRunMs += averageWeight * (runMs - this.#averageRunMs);
-    this.#options.observers.onBatch(this.description, record);
+    this.#options.observers.onBatch(this.description, { ...record, ...this.#learn(batch, record) });
     this.#settle(batch, record.computeInputMs + record.computeInferMs + record.computeOutputMs);
     const { name, version } = this.description;
     const endedMs = this.#options.clock.now();
@@ -209,6 +239,15 @@ export class BatchedModel implements Model {
       this.#succeed(entry, response, endedMs);
     }
     this.#checkDrained();
+  }
+
+  #learn(batch: Batch, record: BatchRecord): Required<Pick<BatchRecord, "runTime" | "shapeBucket">> {
+    const bucket = batch.entries[0]?.measure.shapeBucket ?? 0;
+    const busyMs = record.computeInputMs + record.computeInferMs + record.computeOutputMs;
+    const runTime = batch.isAhead
+      ? this.runTimes.learnBusy(bucket, batch.rows, busyMs)
+      : this.runTimes.learn(bucket, batch.rows, record.endedMs - record.takenMs, busyMs);
+    return { runTime, shapeBucket: this.#options.measurer?.bucketName(bucket) ?? onlyBucketName };
   }
 
   /** A batch failed for good: every request in it gets the error. */
@@ -278,7 +317,9 @@ export class BatchedModel implements Model {
       throw dropError("deadline");
     }
     this.#checkRoom(request, this.#levelOf(request, context), valid, now);
-    return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, valid, deadlineMs);
+    const measure = this.#options.measurer?.measure(valid.inputs, valid.rows);
+    const measured = measure === undefined ? valid : { ...valid, measure };
+    return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, measured, deadlineMs);
   }
 
   /** A request is dropped although its deadline has not passed. */

@@ -2,8 +2,10 @@ import type { ModelConfig } from "../model/model-config.ts";
 import type { BatchReason } from "./observer.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 import type { RequestQueue } from "./request-queue.ts";
+import type { RunTimeEstimate } from "./run-time-model.ts";
+import { decideWaiting } from "./waiting-rule.ts";
 
-/** When and how requests are put together (Triton's dynamic batching). */
+/** When and how requests are put together (Triton's dynamic batching, and our limits beside rows). */
 export interface BatchPolicy {
   /** Most rows of a batch. */
   readonly maxRows: number;
@@ -13,19 +15,48 @@ export interface BatchPolicy {
   readonly preferredSizes: readonly number[];
   /** How long the oldest request waits for others; 0: not at all. */
   readonly maxDelayMs: number;
+  /** Time from arrival to answer within which batches may wait for more rows; absent: they never wait for that. */
+  readonly latencyTargetMs?: number;
+  /** Most input elements of a batch, and most of its own cost input; absent: any. A request above it runs alone. */
+  readonly maxElements?: number;
+  readonly maxCost?: number;
+}
+
+/** What of a model's settings is the batcher's. */
+export interface BatchLimits {
+  readonly latencyTargetMs?: number;
+  readonly maxBatchElements?: number;
+  readonly maxBatchCost?: number;
 }
 
 /** The policy that a complete configuration writes. Without preferred sizes the largest batch is the preferred one (Triton's rule). */
-export function batchPolicy(config: ModelConfig): BatchPolicy {
+export function batchPolicy(config: ModelConfig, limits: BatchLimits = {}): BatchPolicy {
   const maxRows = Math.max(1, config.max_batch_size ?? 0);
   const batching = config.dynamic_batching;
   const preferred = [...(batching?.preferred_batch_size ?? [])].sort((a, b) => a - b);
+  const { latencyTargetMs, maxBatchElements, maxBatchCost } = limits;
   return {
     maxRows,
     isMerging: batching !== undefined && maxRows > 1,
     preferredSizes: preferred.length > 0 ? preferred : [maxRows],
     maxDelayMs: (batching?.max_queue_delay_microseconds ?? 0) / 1000,
+    ...(latencyTargetMs === undefined ? {} : { latencyTargetMs }),
+    ...(maxBatchElements === undefined ? {} : { maxElements: maxBatchElements }),
+    ...(maxBatchCost === undefined ? {} : { maxCost: maxBatchCost }),
   };
+}
+
+/** The policy while a model is being drained: nobody is waited for. */
+export function drainPolicy({ latencyTargetMs: _, ...policy }: BatchPolicy): BatchPolicy {
+  return { ...policy, maxDelayMs: 0 };
+}
+
+/** What the batcher knows of the near future. */
+export interface Forecast {
+  /** Rows that arrive in a millisecond. */
+  readonly rowsPerMs: number;
+  /** How long batches of a shape bucket take; undefined: not known yet. */
+  runTime(shapeBucket: number): RunTimeEstimate | undefined;
 }
 
 /** What to do now: run the first `count` entries of the queue, or look again at `untilMs`, or wait for something to arrive. */
@@ -40,9 +71,10 @@ const empty: BatchDecision = { kind: "empty" };
  * Decides what an instance that is free now should run. Follows Triton's dynamic batcher (core, `GetDynamicBatch`) for a payload that is
  * still empty, because a batch is only formed when an instance can take it: the order of the checks, that the best preferred size is
  * ignored once the delay has passed, and what happens at delay 0 are visible in `batch_stats`. Cancelled and expired entries leave the
- * queue on the way.
+ * queue on the way. With a latency target, what Triton would run at once may wait for more (`waiting-rule.ts`).
  * @param maxBytes inputs that one batch may carry
  * @param runMs shortest time that a run takes: an entry that cannot be answered before its deadline is dropped
+ * @param forecast for the latency target; absent: nothing waits for it
  */
 export function decideBatch(
   queue: RequestQueue,
@@ -50,37 +82,27 @@ export function decideBatch(
   now: number,
   maxBytes: number,
   runMs: number,
+  forecast?: Forecast,
 ): BatchDecision {
   const largestPreferred = policy.preferredSizes[policy.preferredSizes.length - 1] as number; // at least one
-  let count = 0;
-  let rows = 0;
-  let bytes = 0;
+  const fill = new BatchFill(policy, maxBytes);
   let best = 0;
   let bestRows = 0;
   let closed: BatchReason | undefined;
-  let oldestMs = Number.POSITIVE_INFINITY;
-  let timeoutMs = Number.POSITIVE_INFINITY;
-  let deadlineMs = Number.POSITIVE_INFINITY;
-  let first: QueueEntry | undefined;
   queue.scan(now, now + runMs, (entry) => {
-    if (first !== undefined) {
-      if (rows + entry.rows > largestPreferred && best === 0) [best, bestRows] = [count, rows];
-      closed = closingReason(policy, first, entry, rows, bytes, maxBytes);
+    if (fill.first !== undefined) {
+      if (fill.rows + entry.rows > largestPreferred && best === 0) [best, bestRows] = [fill.count, fill.rows];
+      closed = fill.closingReason(fill.first, entry);
       if (closed !== undefined) return "stop";
     }
-    first ??= entry;
-    count++;
-    rows += entry.rows;
-    bytes += entry.byteLength;
-    oldestMs = Math.min(oldestMs, entry.queuedMs);
-    if (!entry.isDelayed) timeoutMs = Math.min(timeoutMs, entry.timeoutMs);
-    deadlineMs = Math.min(deadlineMs, entry.deadlineMs);
-    if (policy.preferredSizes.includes(rows)) [best, bestRows] = [count, rows];
+    fill.add(entry);
+    if (policy.preferredSizes.includes(fill.rows)) [best, bestRows] = [fill.count, fill.rows];
     return "keep";
   });
+  const { first, count, rows } = fill;
   if (first === undefined) return empty;
   if (first.isAlone) closed = "retry"; // nobody can join it, so it waits for nobody
-  const isDelayOver = policy.maxDelayMs > 0 && now - oldestMs >= policy.maxDelayMs;
+  const isDelayOver = policy.maxDelayMs > 0 && now - fill.oldestMs >= policy.maxDelayMs;
   if (best !== 0 && !isDelayOver) {
     return {
       kind: "batch",
@@ -92,24 +114,76 @@ export function decideBatch(
   if (closed !== undefined) return { kind: "batch", count, rows, reason: closed };
   if (rows >= largestPreferred) return { kind: "batch", count, rows, reason: "full" };
   if (isDelayOver) return { kind: "batch", count, rows, reason: "timeout" };
-  if (policy.maxDelayMs === 0 || !policy.isMerging) return { kind: "batch", count, rows, reason: "idle" };
-  const delayEndMs = oldestMs + policy.maxDelayMs;
+  if (!policy.isMerging) return { kind: "batch", count, rows, reason: "idle" };
+  if (policy.maxDelayMs === 0) return decideByTarget(fill, first, policy, now, forecast);
+  const delayEndMs = fill.oldestMs + policy.maxDelayMs;
   // A caller who does not wait that long: if its request went on waiting, it could only be dropped.
-  if (deadlineMs - runMs <= delayEndMs) return { kind: "batch", count, rows, reason: "deadline" };
-  return { kind: "wait", untilMs: Math.min(delayEndMs, timeoutMs) };
+  if (fill.deadlineMs - runMs <= delayEndMs) return { kind: "batch", count, rows, reason: "deadline" };
+  return { kind: "wait", untilMs: Math.min(delayEndMs, fill.timeoutMs) };
 }
 
-/** Why `entry` cannot join the batch that `first` began; undefined: it can. */
-function closingReason(
-  policy: BatchPolicy,
+/** Triton would run the batch now: so does sluice, unless the model has a latency target that leaves time for more rows. */
+function decideByTarget(
+  fill: BatchFill,
   first: QueueEntry,
-  entry: QueueEntry,
-  rows: number,
-  bytes: number,
-  maxBytes: number,
-): BatchReason | undefined {
-  if (first.isAlone || entry.isAlone) return "retry";
-  if (!policy.isMerging) return "full";
-  if (rows + entry.rows > policy.maxRows || bytes + entry.byteLength > maxBytes) return "full";
-  return entry.shapeKey === first.shapeKey ? undefined : "shape";
+  { latencyTargetMs, maxRows }: BatchPolicy,
+  now: number,
+  forecast: Forecast | undefined,
+): BatchDecision {
+  const { count, rows } = fill;
+  if (latencyTargetMs === undefined || forecast === undefined) return { kind: "batch", count, rows, reason: "idle" };
+  const decision = decideWaiting({
+    now,
+    rows,
+    maxRows,
+    answerByMs: Math.min(fill.oldestMs + latencyTargetMs, fill.deadlineMs),
+    rowsPerMs: forecast.rowsPerMs,
+    runTime: forecast.runTime(first.measure.shapeBucket),
+  });
+  if (typeof decision === "string") return { kind: "batch", count, rows, reason: decision };
+  return { kind: "wait", untilMs: Math.min(decision.untilMs, fill.timeoutMs) };
+}
+
+/** The entries that a batch would have so far, summed up. */
+class BatchFill {
+  readonly #policy: BatchPolicy;
+  readonly #maxBytes: number;
+  first: QueueEntry | undefined;
+  count = 0;
+  rows = 0;
+  oldestMs = Number.POSITIVE_INFINITY;
+  /** When the first of them expires by the queue's policy, and by its caller's deadline. */
+  timeoutMs = Number.POSITIVE_INFINITY;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  #bytes = 0;
+  #elements = 0;
+  #cost = 0;
+
+  constructor(policy: BatchPolicy, maxBytes: number) {
+    this.#policy = policy;
+    this.#maxBytes = maxBytes;
+  }
+
+  add(entry: QueueEntry): void {
+    this.first ??= entry;
+    this.count++;
+    this.rows += entry.rows;
+    this.#bytes += entry.byteLength;
+    this.#elements += entry.measure.elements;
+    this.#cost += entry.measure.cost;
+    this.oldestMs = Math.min(this.oldestMs, entry.queuedMs);
+    if (!entry.isDelayed) this.timeoutMs = Math.min(this.timeoutMs, entry.timeoutMs);
+    this.deadlineMs = Math.min(this.deadlineMs, entry.deadlineMs);
+  }
+
+  /** Why `entry` cannot join the batch that `first` began; undefined: it can. */
+  closingReason(first: QueueEntry, entry: QueueEntry): BatchReason | undefined {
+    const { isMerging, maxRows, maxElements, maxCost } = this.#policy;
+    if (first.isAlone || entry.isAlone) return "retry";
+    if (!isMerging) return "full";
+    if (this.rows + entry.rows > maxRows || this.#bytes + entry.byteLength > this.#maxBytes) return "full";
+    if (maxElements !== undefined && this.#elements + entry.measure.elements > maxElements) return "full";
+    if (maxCost !== undefined && this.#cost + entry.measure.cost > maxCost) return "full";
+    return entry.shapeKey === first.shapeKey ? undefined : "shape";
+  }
 }

@@ -8,13 +8,15 @@ import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import { ChunkedVersion } from "./chunked-model.ts";
 import type { Clock } from "./clock.ts";
-import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
+import type { LoadRequest, LoadResult, WarmUpRequest, WarmUpResult } from "./load-protocol.ts";
 import type { ModelDescription } from "./model.ts";
 import type { ModelSource } from "./model-source.ts";
 import type { Observer } from "./observer.ts";
 import type { Place, Placement } from "./placement.ts";
 import type { ProcessSlot } from "./process-slot.ts";
 import { isSimpleQueue, queuePolicy } from "./queue-policy.ts";
+import { createMeasurer } from "./request-measure.ts";
+import { byteBucketOf, RunTimeModel } from "./run-time-model.ts";
 import { RuntimeProcessDied } from "./runtime-process.ts";
 import { type LoadedVersion, ServingVersion } from "./serving-version.ts";
 import type { Device } from "./session.ts";
@@ -31,6 +33,11 @@ export interface ModelLoaderOptions {
 const trialStepMs = 10_000;
 /** Warming up stops after this long: the rest of the buckets is met by requests. */
 const warmUpBudgetMs = 2_000;
+
+/** A run of zeros. */
+interface WarmUpRun extends WarmUpResult {
+  readonly rows: number;
+}
 
 /**
  * Brings a model version into service: try it where it can hurt nobody, decide whether it batches, load its instances, warm them up. Throws
@@ -136,6 +143,9 @@ export class ModelLoader {
   ): Promise<LoadedVersion> {
     const { config, clock, placement } = this.#options;
     const { result } = tried;
+    const measurer = createMeasurer(result.signature, parameters);
+    const runTimes = new RunTimeModel();
+    const rowBucket = measurer === undefined ? 0 : byteBucketOf(zeroRowBytes(result.signature), 1);
     const runTimeoutMs = parameters.runTimeoutMs ?? config.runTimeoutMs;
     const used = new Set<ProcessSlot>();
     const loaded: { place: Place; request: LoadRequest; generation: number }[] = [];
@@ -159,7 +169,9 @@ export class ModelLoader {
         loaded.push({ place, request, generation });
         if (!tried.isWarm) continue;
         try {
-          await this.#warmUp(place.slot, request.sessionId, result, bucketsOf(result.signature), runTimeoutMs);
+          const sizes = bucketsOf(result.signature);
+          const runs = await this.#warmUp(place.slot, request.sessionId, result, sizes, runTimeoutMs);
+          for (const { rows, runMs } of runs) runTimes.learnBusy(rowBucket, rows, runMs);
         } catch (error) {
           // Where the process was replaced before, the session was not there: the slot loads it again.
           if (error instanceof RuntimeProcessDied || place.slot.generation === generation) throw error;
@@ -187,6 +199,9 @@ export class ModelLoader {
       maxQueueBytes: parameters.maxQueueBytes ?? config.maxQueueBytes,
       slotBytes: Math.min(...places.map((place) => place.slot.slotBytes)),
       splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
+      limits: parameters,
+      measurer,
+      runTimes,
     });
     const version = new ServingVersion(model, loaded, places, {
       clock,
@@ -205,6 +220,7 @@ export class ModelLoader {
    * Runs the samples of the configuration, which must succeed, and zeros of each size, which need not and which end where no request could be
    * as large.
    * @param limitMs of each run: neighbours wait for it
+   * @returns how long zeros took in each size
    */
   async #warmUp(
     slot: ProcessSlot,
@@ -212,7 +228,7 @@ export class ModelLoader {
     result: LoadResult,
     sizes: readonly number[],
     limitMs: number,
-  ): Promise<void> {
+  ): Promise<readonly WarmUpRun[]> {
     const startMs = this.#options.clock.now();
     const samples = result.config.model_warmup ?? [];
     for (let sample = 0; sample < samples.length; sample++) {
@@ -221,19 +237,22 @@ export class ModelLoader {
         throw new InferenceError("refused", `warm-up sample '${samples[sample]?.name ?? sample}' failed`, { cause });
       });
     }
-    if (samples.length > 0) return;
+    const runs: WarmUpRun[] = [];
+    if (samples.length > 0) return runs;
     const rowBytes = zeroRowBytes(result.signature);
     for (const rows of sizes) {
-      if (!(rows * rowBytes <= slot.slotBytes)) return; // also when the bytes are NaN
+      if (!(rows * rowBytes <= slot.slotBytes)) return runs; // also when the bytes are NaN
       const request: WarmUpRequest = { operation: "warm-up", sessionId, rows };
       try {
-        await slot.control(request, limitMs);
+        const { runMs } = (await slot.control(request, limitMs)) as WarmUpResult; // what process-main.ts answers to "warm-up"
+        runs.push({ rows, runMs });
       } catch (error) {
         if (error instanceof RuntimeProcessDied) throw error;
-        return; // zeros are no valid input of this model
+        return runs; // zeros are no valid input of this model
       }
-      if (this.#options.clock.now() - startMs > warmUpBudgetMs) return;
+      if (this.#options.clock.now() - startMs > warmUpBudgetMs) return runs;
     }
+    return runs;
   }
 
   #request(

@@ -1,12 +1,23 @@
 import type { InferenceError } from "../errors.ts";
 import type { InferenceRequest, InferenceResponse, RequestContext } from "../inference.ts";
 import type { ModelDescription } from "./model.ts";
+import type { RunTimeEstimate } from "./run-time-model.ts";
 
 /**
  * Why a batch was closed: full or of a preferred size, its delay or a deadline passed, the shape or input set of the next request differs,
- * nothing else waited (`drain`: in a model that is being drained and waits for nobody), or one of its requests runs again alone.
+ * nothing else waited (`drain`: in a model that is being drained and waits for nobody), the latency target allowed no longer wait, or one of
+ * its requests runs again alone.
  */
-export type BatchReason = "full" | "preferred" | "timeout" | "deadline" | "shape" | "idle" | "drain" | "retry";
+export type BatchReason =
+  | "full"
+  | "preferred"
+  | "timeout"
+  | "deadline"
+  | "shape"
+  | "idle"
+  | "target"
+  | "drain"
+  | "retry";
 
 /**
  * The story of one request, complete when `onEnd` gets it. One object a request, reused by nobody; observers copy what they keep.
@@ -50,6 +61,10 @@ export interface BatchRecord {
   readonly endedMs: number;
   /** Undefined: the run succeeded. */
   readonly error: InferenceError | undefined;
+  /** What was learned of runs of its shape, this one included; absent: it failed. */
+  readonly runTime?: RunTimeEstimate;
+  /** The shape bucket it belongs to; absent: it failed. One of few words, whatever clients send. */
+  readonly shapeBucket?: string;
   /** The requests whose rows were in it. */
   readonly requests: readonly RequestRecord[];
 }

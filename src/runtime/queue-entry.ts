@@ -2,6 +2,7 @@ import type { InferenceError } from "../errors.ts";
 import type { InferenceRequest, Reply, RequestContext } from "../inference.ts";
 import type { Tensor } from "../tensor.ts";
 import type { RequestRecord } from "./observer.ts";
+import { inputBytes, noMeasure, type RequestMeasure } from "./request-measure.ts";
 import type { ValidRequest } from "./validator.ts";
 
 /**
@@ -18,6 +19,8 @@ export class QueueEntry implements RequestRecord {
   readonly outputs: readonly number[];
   /** Bytes of the inputs: what the entry takes in the arena. */
   readonly byteLength: number;
+  /** What it costs a batch beside its rows. */
+  readonly measure: RequestMeasure;
   /** What observers hear of: the entry itself unless it is a part of a split request. */
   readonly whole: QueueEntry;
   /** When it is of no use any more: the caller's deadline. */
@@ -64,6 +67,7 @@ export class QueueEntry implements RequestRecord {
     this.inputs = valid.inputs;
     this.shapeKey = valid.shapeKey;
     this.outputs = valid.outputs;
+    this.measure = valid.measure ?? noMeasure;
     this.deadlineMs = deadlineMs;
     this.whole = whole ?? this;
     this.byteLength = inputBytes(valid.inputs);
@@ -77,11 +81,4 @@ export class QueueEntry implements RequestRecord {
     if (part.computeInferMs > this.computeInferMs) this.computeInferMs = part.computeInferMs;
     if (part.computeOutputMs > this.computeOutputMs) this.computeOutputMs = part.computeOutputMs;
   }
-}
-
-/** Bytes of all inputs together. */
-export function inputBytes(inputs: readonly (Tensor | undefined)[]): number {
-  let bytes = 0;
-  for (const input of inputs) if (input !== undefined) bytes += input.data.length;
-  return bytes;
 }

@@ -2,13 +2,20 @@ import { type InferenceError, toInferenceError } from "../errors.ts";
 import type { InferenceResponse, Reply } from "../inference.ts";
 import type { Tensor } from "../tensor.ts";
 import { QueueEntry } from "./queue-entry.ts";
+import type { Measurer } from "./request-measure.ts";
 import { joinRows, RowIndex, sliceRows } from "./rows.ts";
 
 /**
  * Cuts a request of more rows than a batch takes into parts of at most `maxRows`, whose answers are put together again and given to
  * `reply`: one answer, whatever became of the parts in between. The first failure of a part fails the whole.
+ * @param measurer measures each part; absent: parts have no measure
  */
-export function splitRequest(whole: QueueEntry, maxRows: number, reply: Reply): readonly QueueEntry[] {
+export function splitRequest(
+  whole: QueueEntry,
+  maxRows: number,
+  reply: Reply,
+  measurer?: Measurer,
+): readonly QueueEntry[] {
   const indexes = whole.inputs.map((input) =>
     input === undefined ? undefined : new RowIndex(input.datatype, input.shape, () => input.data),
   );
@@ -21,7 +28,8 @@ export function splitRequest(whole: QueueEntry, maxRows: number, reply: Reply): 
       const index = indexes[i];
       return input === undefined || index === undefined ? undefined : sliceRows(input, start, rows, index);
     });
-    const valid = { inputs, rows, shapeKey: whole.shapeKey, outputs: whole.outputs };
+    const unmeasured = { inputs, rows, shapeKey: whole.shapeKey, outputs: whole.outputs };
+    const valid = measurer === undefined ? unmeasured : { ...unmeasured, measure: measurer.measure(inputs, rows) };
     return new QueueEntry(whole.request, whole.context, joiner.part(part), valid, whole.deadlineMs, whole);
   });
 }

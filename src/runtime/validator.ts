@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { InferenceRequest, Signature, TensorSpec } from "../inference.ts";
 import { elementCount, formatShape, itemBytes, type Tensor } from "../tensor.ts";
+import type { RequestMeasure } from "./request-measure.ts";
 
 /** A request that fits its model. */
 export interface ValidRequest {
@@ -12,6 +13,8 @@ export interface ValidRequest {
   readonly shapeKey: string;
   /** Indexes of the requested outputs in the signature, in the order asked for; empty: all. */
   readonly outputs: readonly number[];
+  /** Absent: batches of the model are limited in rows and bytes only, and all its requests have one shape. */
+  readonly measure?: RequestMeasure;
 }
 
 const allOutputs: readonly number[] = [];

@@ -168,6 +168,28 @@ for (const [what, text, message] of refused) {
   });
 }
 
+const ours = (key: string, value: string): string => `parameters { key: '${key}' value { string_value: '${value}' } } `;
+
+const refusedTogether: [string, string, RegExp][] = [
+  [
+    "a latency target beside a queue delay",
+    `${ours("sluice_latency_target_ms", "20")} dynamic_batching { max_queue_delay_microseconds: 100 }`,
+    /'sluice_latency_target_ms' stands beside dynamic_batching.max_queue_delay_microseconds \(100\), expected one of them/,
+  ],
+  ["a cost input without a limit", ours("sluice_cost_input", "x"), /'sluice_cost_input' needs 'sluice_max_batch_cost'/],
+  [
+    "a cost limit without an input",
+    ours("sluice_max_batch_cost", "9"),
+    /'sluice_max_batch_cost' needs 'sluice_cost_input'/,
+  ],
+];
+
+for (const [what, text, message] of refusedTogether) {
+  test(`refused: ${what}`, () => {
+    assert.throws(() => validateConfig(parseConfigText(text), "m"), { reason: "refused", message });
+  });
+}
+
 const withParameter = (key: string, text: string): ModelConfig => ({ parameters: { [key]: { string_value: text } } });
 
 const values: [string, string, object][] = [
@@ -181,6 +203,10 @@ const values: [string, string, object][] = [
   ["sluice_batch_buckets", "1, 2,8", { batchBuckets: [1, 2, 8] }],
   ["sluice_chunk_axis", "-2", { chunkAxis: -2 }],
   ["sluice_chunk_size", "16", { chunkSize: 16 }],
+  ["sluice_latency_target_ms", "12.5", { latencyTargetMs: 12.5 }],
+  ["sluice_max_batch_elements", "16384", { maxBatchElements: 16384 }],
+  ["sluice_cost_input", "tokens", { costInput: "tokens" }],
+  ["sluice_max_batch_cost", "4096", { maxBatchCost: 4096 }],
 ];
 
 test("each of our parameters is read by its kind", () => {
@@ -204,6 +230,8 @@ const badValues: [string, string, RegExp][] = [
   ["sluice_batch_buckets", "4,2", /ascending numbers/],
   ["sluice_batch_buckets", "0,2", /ascending numbers/],
   ["sluice_batch_buckets", "1,two", /ascending numbers/],
+  ["sluice_latency_target_ms", "0", /from 0.1 to 3600000 milliseconds/],
+  ["sluice_max_batch_elements", "0", /an integer from 1/],
   ["sluice_toString", "1", /unknown parameter 'sluice_toString'/],
 ];
 

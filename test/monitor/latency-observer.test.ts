@@ -40,10 +40,13 @@ describe("LatencyObserver", () => {
     const expired = { ...createFailure(new InferenceError("deadline", "late")), queuedMs: 1001 };
     for (const record of [...good, expired]) observer.onAdmitted(model, record);
     observer.onTaken(model, good.length);
-    observer.onBatch(model, createBatch(good, { padding: 4 }));
+    const runTime = { fixedMs: 2, perRowMs: 0.5, spreadMs: 0, runs: 9 };
+    observer.onBatch(model, createBatch(good, { padding: 4, runTime, shapeBucket: "128 bytes" }));
     for (const record of [...good, expired]) observer.onEnd(model, record);
     observer.onEnd(model, createFailure(new InferenceError("invalid", "no such input")));
     const values = samples(await scrape(fixture.reader));
+    assert.equal(values.get(`sluice_batch_run_fixed_seconds{${seed},sluice_shape_bucket="128 bytes"}`), 0.002);
+    assert.equal(values.get(`sluice_batch_run_row_seconds{${seed},sluice_shape_bucket="128 bytes"}`), 0.0005);
     assert.equal(values.get(`sluice_request_duration_seconds_count{${seed}}`), 2);
     assert.equal(values.get(`sluice_request_duration_seconds_sum{${seed}}`), 0.02);
     for (const [stage, sum] of [

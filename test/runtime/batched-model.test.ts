@@ -5,6 +5,7 @@ import { InferenceError } from "../../src/errors.ts";
 import type { InferenceRequest, RequestContext } from "../../src/inference.ts";
 import type { ModelConfig } from "../../src/model/model-config.ts";
 import { BatchedModel, type BatchedModelOptions } from "../../src/runtime/batched-model.ts";
+import { RunTimeModel } from "../../src/runtime/run-time-model.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeRunner } from "../support/fake-runner.ts";
 import { SlotSubject } from "../support/process-slot-subject.ts";
@@ -560,4 +561,53 @@ it("answers every request exactly once, rightly, and counts back to zero, whatev
     }),
     { numRuns: 150 },
   );
+});
+
+describe("a model with a latency target", () => {
+  /** One whose runs take 4 ms, to which many requests have come lately, and one that waits now. */
+  const expectingMore = () => {
+    const runTimes = new RunTimeModel();
+    for (const rows of [1, 2, 4, 8]) runTimes.learn(0, rows, 4, 4);
+    const subject = new Subject({}, { limits: { latencyTargetMs: 50 }, runTimes });
+    for (let i = 0; i < 64; i++) subject.ask();
+    for (let i = 0; i < 8; i++) {
+      subject.runner.take();
+      subject.runner.succeed(4);
+    }
+    subject.ask();
+    return subject;
+  };
+
+  it("wakes its runners when the wait is over", () => {
+    const subject = expectingMore();
+    assert.equal(subject.runner.take(), undefined);
+    const { offers } = subject.runner;
+    subject.clock.advance(30);
+    assert.equal(subject.runner.offers, offers);
+    subject.clock.advance(16);
+    assert.equal(subject.runner.offers, offers + 1);
+    assert.equal(subject.runner.take()?.reason, "target");
+  });
+
+  it("does not wait while it is drained", () => {
+    const subject = expectingMore();
+    assert.equal(subject.runner.take(), undefined);
+    void subject.model.drain(failure);
+    assert.equal(subject.runner.take()?.reason, "drain");
+    subject.runner.succeed();
+  });
+
+  it("learns what its runs take and tells its observers", () => {
+    const subject = new Subject();
+    for (const values of [[1], [1, 2], [1, 2, 3]]) {
+      subject.ask(values);
+      subject.runner.take();
+      subject.runner.succeed(2 + values.length);
+    }
+    const record = subject.observer.batches.at(-1);
+    assert.equal(record?.shapeBucket, "all");
+    assert.ok(Math.abs((record?.runTime?.fixedMs ?? 0) - 2) < 1e-9);
+    assert.ok(Math.abs((record?.runTime?.perRowMs ?? 0) - 1) < 1e-9);
+    assert.equal(subject.model.runTimes.estimate(0), record?.runTime);
+  });
 });

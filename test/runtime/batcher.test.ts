@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type BatchDecision, type BatchPolicy, batchPolicy, decideBatch } from "../../src/runtime/batcher.ts";
+import {
+  type BatchDecision,
+  type BatchPolicy,
+  batchPolicy,
+  decideBatch,
+  drainPolicy,
+} from "../../src/runtime/batcher.ts";
 import type { QueueEntry } from "../../src/runtime/queue-entry.ts";
 import { type QueuePolicy, queuePolicy } from "../../src/runtime/queue-policy.ts";
 import { RequestQueue } from "../../src/runtime/request-queue.ts";
@@ -307,7 +313,61 @@ describe("policies at the cursor", () => {
   });
 });
 
+describe("limits beside rows", () => {
+  const elements = (...counts: readonly number[]): EntryOptions[] =>
+    counts.map((count) => ({ measure: { elements: count } }));
+  const costs = (...sums: readonly number[]): EntryOptions[] => sums.map((cost) => ({ measure: { cost } }));
+  check([
+    { name: "elements up to the limit", policy: { maxElements: 100 }, entries: elements(40, 60), expected: "2/2 idle" },
+    { name: "no element beyond it", policy: { maxElements: 100 }, entries: elements(40, 61), expected: "1/1 full" },
+    {
+      name: "a request beyond it runs alone",
+      policy: { maxElements: 100 },
+      entries: elements(500, 1),
+      expected: "1/1 full",
+    },
+    { name: "cost up to the limit", policy: { maxCost: 10 }, entries: costs(4, 6), expected: "2/2 idle" },
+    { name: "no cost beyond it", policy: { maxCost: 10 }, entries: costs(4, 6.5), expected: "1/1 full" },
+    { name: "a cost of nothing is no limit", policy: { maxCost: 0 }, entries: costs(0, 0), expected: "2/2 idle" },
+  ]);
+});
+
+describe("with a latency target", () => {
+  const runTime = { fixedMs: 4, perRowMs: 0, spreadMs: 0, runs: 50 };
+  const withTarget = (entries: readonly EntryOptions[], now: number, policy: Partial<BatchPolicy> = {}) => {
+    const queue = new RequestQueue(oneLevel, () => assert.fail("dropped"));
+    for (const entry of entries) queue.push(entryOf(entry), 1);
+    const all = { maxRows: 8, isMerging: true, preferredSizes: [8], maxDelayMs: 0, latencyTargetMs: 20, ...policy };
+    return told(decideBatch(queue, all, now, 1e9, 0, { rowsPerMs: 1, runTime: () => runTime }));
+  };
+  it("waits for the oldest request's sake no longer than it allows", () => {
+    assert.equal(withTarget([{ queuedMs: 5 }, { queuedMs: 9 }], 10), "wait 20");
+    assert.equal(withTarget([{ queuedMs: 5 }, { queuedMs: 9 }], 20), "2/2 target");
+  });
+  it("keeps an earlier deadline, and a queue policy's timeout", () => {
+    assert.equal(withTarget([{ deadlineMs: 18 }], 10), "wait 13");
+    assert.equal(withTarget([{ timeoutMs: 12 }], 10), "wait 12");
+  });
+  it("waits for nobody with a full batch, a preferred one, one that nobody may join, or without merging", () => {
+    assert.equal(withTarget(rows(8), 1), "1/8 full");
+    assert.equal(withTarget(rows(4), 1, { preferredSizes: [4] }), "1/4 preferred");
+    assert.equal(withTarget([{ shapeKey: "a" }, { shapeKey: "b" }], 1), "1/1 shape");
+    assert.equal(withTarget([{ isAlone: true }], 1), "1/1 retry");
+    assert.equal(withTarget(rows(1), 1, { isMerging: false }), "1/1 idle");
+  });
+  it("waits for nobody while the model is drained", () => {
+    const { latencyTargetMs: _, ...rest } = batchPolicy({ max_batch_size: 8, dynamic_batching: {} });
+    assert.deepEqual(drainPolicy({ ...rest, maxDelayMs: 7, latencyTargetMs: 20 }), rest);
+  });
+});
+
 describe("batchPolicy", () => {
+  it("has the limits that the model's settings name", () => {
+    const limits = { latencyTargetMs: 5, maxBatchElements: 6, maxBatchCost: 7 };
+    const { latencyTargetMs, maxElements, maxCost } = batchPolicy({ max_batch_size: 2, dynamic_batching: {} }, limits);
+    assert.deepEqual([latencyTargetMs, maxElements, maxCost], [5, 6, 7]);
+  });
+
   it("prefers the largest batch where no size is written", () => {
     assert.deepEqual(batchPolicy({ max_batch_size: 16, dynamic_batching: {} }), {
       maxRows: 16,
@@ -362,6 +422,7 @@ describe("any queue", () => {
           const entries = all.map((entry) => ({ ...entry, rows: Math.min(entry.rows, policy.maxRows) }));
           const { decision, queue } = decide({ policy, entries, now: 100, maxBytes });
           if (decision.kind === "empty") return assert.equal(entries.length, 0);
+          // Without a delay in the configuration, an instance that is idle is never left waiting.
           if (decision.kind === "wait") return assert.ok(policy.maxDelayMs > 0 && decision.untilMs > 100);
           const taken: QueueEntry[] = queue.take(decision.count);
           assert.equal(

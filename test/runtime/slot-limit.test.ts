@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { inputBytes, QueueEntry } from "../../src/runtime/queue-entry.ts";
+import { QueueEntry } from "../../src/runtime/queue-entry.ts";
+import { inputBytes } from "../../src/runtime/request-measure.ts";
 import { SlotLimit } from "../../src/runtime/slot-limit.ts";
 import { splitRequest } from "../../src/runtime/split-request.ts";
 import type { Tensor } from "../../src/tensor.ts";

@@ -11,6 +11,7 @@ import {
 import type { ModelConfig } from "../../src/model/model-config.ts";
 import type { ModelDescription } from "../../src/runtime/model.ts";
 import { QueueEntry } from "../../src/runtime/queue-entry.ts";
+import { noMeasure, type RequestMeasure } from "../../src/runtime/request-measure.ts";
 import { defaultTenant } from "../../src/tenant.ts";
 import type { Tensor } from "../../src/tensor.ts";
 
@@ -129,6 +130,7 @@ export function entryOf(
     readonly id?: string;
     readonly reply?: Reply;
     readonly tenant?: string;
+    readonly measure?: Partial<RequestMeasure>;
   } = {},
 ): QueueEntry {
   const rows = partial.rows ?? 1;
@@ -136,7 +138,8 @@ export function entryOf(
   const request = requestOf([input], { id: partial.id ?? "" });
   const { signal, tenant = defaultTenant } = partial;
   const context = contextOf(signal === undefined ? { tenant } : { tenant, signal });
-  const valid = { inputs: [input], rows, shapeKey: partial.shapeKey ?? "", outputs: [] };
+  const measure = { ...noMeasure, ...partial.measure };
+  const valid = { inputs: [input], rows, shapeKey: partial.shapeKey ?? "", outputs: [], measure };
   const reply = partial.reply ?? new RecordingReply();
   const entry = new QueueEntry(request, context, reply, valid, partial.deadlineMs ?? Number.POSITIVE_INFINITY);
   entry.queuedMs = partial.queuedMs ?? 0;
