@@ -19,7 +19,7 @@ const rules: Readonly<Record<string, Rule>> = {
   statistics: { folders: [], packages: [] },
   protocol: { folders: [], packages: ["@grpc/proto-loader", "protobufjs"] },
   model: { folders: [], packages: ["protobufjs", "long"] },
-  training: { folders: ["model", "statistics", "runtime/runner.ts"], packages: [] },
+  training: { folders: ["model", "statistics", "runtime/runner.ts"], packages: ["hyparquet"] },
   runtime: { folders: ["model"], packages: ["onnxruntime-node"] },
   monitor: {
     folders: ["statistics", "runtime/observer.ts", "runtime/model.ts", "model"],
@@ -28,7 +28,10 @@ const rules: Readonly<Record<string, Rule>> = {
   server: { folders: ["protocol", "runtime", "monitor"], packages: ["@grpc/grpc-js"] },
   client: { folders: ["protocol"], packages: ["@grpc/grpc-js"] },
   serve: { folders: ["protocol", "runtime", "monitor", "server", "model", "statistics"], packages: [] },
-  cli: { folders: ["serve", "client", "model", "training", "statistics", "runtime/runner.ts"], packages: [] },
+  cli: {
+    folders: ["serve", "client", "model", "training", "statistics", "runtime/runner.ts"],
+    packages: ["hyparquet-writer"],
+  },
   main: { folders: ["cli"], packages: [] },
   index: { folders: ["client", "serve"], packages: [] },
 };

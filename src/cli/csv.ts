@@ -35,7 +35,8 @@ export function formatCsv(columns: readonly string[], rows: readonly (readonly s
   return [columns, ...rows].map((fields) => `${formatRecord(fields)}\n`).join("");
 }
 
-function formatRecord(fields: readonly string[]): string {
+/** One record without its line end; the same rules. */
+export function formatRecord(fields: readonly string[]): string {
   if (fields.length === 1 && fields[0] === "") return '""'; // an empty line would be skipped when read
   return fields.map((field) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(",");
 }

@@ -10,6 +10,7 @@ import { packageVersion } from "./version.ts";
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand],
   ["infer", async () => (await import("./infer.ts")).inferCommand],
+  ["stream", async () => (await import("./stream.ts")).streamCommand],
   ["models", async () => (await import("./models.ts")).modelsCommand],
   ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
   ["health", async () => (await import("./health.ts")).healthCommand],

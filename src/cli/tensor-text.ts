@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readTensor } from "../client/tensor-values.ts";
 import type { Datatype, Tensor } from "../tensor.ts";
 
@@ -6,10 +7,16 @@ export type JsonElement = number | bigint | boolean | string | { readonly b64: s
 
 /** The elements of a tensor for JSON; floats are the shortest numbers that read back as the same float. */
 export function jsonElements(tensor: Tensor): readonly JsonElement[] {
-  return Array.from<number | bigint | boolean | Uint8Array, JsonElement>(readTensor(tensor), (value) => {
-    if (value instanceof Uint8Array) return utf8(value) ?? { b64: Buffer.from(value).toString("base64") };
-    return typeof value === "number" ? shortest(value, tensor.datatype) : value;
-  });
+  return Array.from<number | bigint | boolean | Uint8Array, JsonElement>(readTensor(tensor), (value) =>
+    jsonElement(value, tensor.datatype),
+  );
+}
+
+/** One element for JSON; BOOL may be 0 or 1. */
+export function jsonElement(value: number | bigint | boolean | string | Uint8Array, datatype: Datatype): JsonElement {
+  if (value instanceof Uint8Array) return utf8(value) ?? { b64: Buffer.from(value).toString("base64") };
+  if (datatype === "BOOL") return Boolean(value);
+  return typeof value === "number" ? shortest(value, datatype) : value;
 }
 
 /** An element as text that loses nothing, for CSV. */
@@ -23,13 +30,22 @@ export function shortText(element: JsonElement): string {
   return exactText(element);
 }
 
-/** The decimal number with the fewest digits that rounds to this float: 0.1 for the FP32 nearest to 0.1. */
+/** C's FLT_DIG and FLT_DECIMAL_DIG with the smallest number they hold for, and the same of half floats. */
+const precisions = {
+  FP32: { safeDigits: 6, maxDigits: 9, minNormal: 2 ** -126 },
+  FP16: { safeDigits: 3, maxDigits: 5, minNormal: 2 ** -14 },
+} as const;
+
+/**
+ * The decimal number with the fewest digits that rounds to this float: 0.1 for the FP32 nearest to 0.1. Fewer digits than are always safe need
+ * not be tried: a number that has fewer is what rounding to that many gives.
+ */
 export function shortest(value: number, datatype: Datatype): number {
   if (datatype !== "FP32" && datatype !== "FP16") return value;
   if (!Number.isFinite(value) || Number.isInteger(value)) return value;
   const round = datatype === "FP32" ? Math.fround : Math.f16round;
-  const maxDigits = datatype === "FP32" ? 9 : 5;
-  for (let digits = 1; digits < maxDigits; digits++) {
+  const { safeDigits, maxDigits, minNormal } = precisions[datatype];
+  for (let digits = Math.abs(value) < minNormal ? 1 : safeDigits; digits < maxDigits; digits++) {
     const candidate = Number(value.toPrecision(digits));
     if (round(candidate) === value) return candidate;
   }
@@ -37,9 +53,5 @@ export function shortest(value: number, datatype: Datatype): number {
 }
 
 function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+  return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8") : undefined;
 }
