@@ -14,7 +14,7 @@ import { HttpServer } from "./server/http.ts";
 import { formatAddress } from "./server/listener.ts";
 import { createLog, type Log } from "./server/log.ts";
 import { createGrpcServer, type GrpcServer, type GrpcServerLoad } from "./server/server.ts";
-import { packageVersion } from "./server/server-methods.ts";
+import { packageVersion } from "./version.ts";
 
 /** A server that answers. */
 export interface RunningServer {

@@ -1,6 +1,7 @@
 import { ClientError } from "../client/client-error.ts";
 import { InferenceClient } from "../client/inference-client.ts";
-import type { CommandOption } from "./arguments.ts";
+import { InferenceError } from "../errors.ts";
+import { type CommandOption, UsageError } from "./arguments.ts";
 
 /** The argument of every command that speaks to a server. */
 export const addressPositional = {
@@ -35,14 +36,23 @@ export async function withClient<T>(
   timeoutSeconds: number,
   work: (client: InferenceClient) => Promise<T>,
 ): Promise<T> {
-  const client = InferenceClient.connect(address, {
-    deadlineMs: Math.max(1, Math.round(timeoutSeconds * 1000)),
-    maxMessageBytes: 2 ** 31 - 1,
-  });
+  const client = connect(address, timeoutSeconds);
   try {
     return await work(client);
   } finally {
     client.close();
+  }
+}
+
+/** @throws UsageError for an address that is none. */
+function connect(address: string, timeoutSeconds: number): InferenceClient {
+  try {
+    return InferenceClient.connect(address, {
+      deadlineMs: Math.max(1, Math.round(timeoutSeconds * 1000)),
+      maxMessageBytes: 2 ** 31 - 1,
+    });
+  } catch (error) {
+    throw error instanceof InferenceError && error.reason === "invalid" ? new UsageError(error.message) : error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { ClientError } from "../client/client-error.ts";
 import type { InferenceClient } from "../client/inference-client.ts";
 import type { ModelIndexEntry, ModelMetadata, ModelStatistics, TensorMetadata } from "../client/model-metadata.ts";
 import { formatShape } from "../tensor.ts";
@@ -42,10 +43,23 @@ export const modelsCommand = defineCommand(
 async function describe(client: InferenceClient, entry: ModelIndexEntry): Promise<ModelLine> {
   if (entry.state !== "READY") return { ...entry, metadata: undefined, statistics: undefined };
   const [metadata, statistics] = await Promise.all([
-    ifOffered(client.metadata(entry.name, entry.version)),
-    ifOffered(client.statistics(entry.name, entry.version)),
+    ifThere(ifOffered(client.metadata(entry.name, entry.version))),
+    ifThere(ifOffered(client.statistics(entry.name, entry.version))),
   ]);
   return { ...entry, metadata, statistics: statistics?.[0] };
+}
+
+/** Statuses of a version that was unloaded after the index was read. */
+const goneStatuses: readonly string[] = ["NOT_FOUND", "UNAVAILABLE", "INVALID_ARGUMENT"];
+
+/** The result; undefined where the model has gone meanwhile: the others are still worth showing. */
+async function ifThere<T>(call: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ClientError && goneStatuses.includes(error.status)) return undefined;
+    throw error;
+  }
 }
 
 function renderModels(lines: readonly ModelLine[]): string {

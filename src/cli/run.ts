@@ -1,10 +1,10 @@
 import { ClientError } from "../client/client-error.ts";
 import { nearest } from "../config.ts";
 import { InferenceError } from "../errors.ts";
+import { packageVersion } from "../version.ts";
 import { asksForHelp, UsageError } from "./arguments.ts";
 import { type Command, type CommandContext, type ExitCode, write } from "./command.ts";
 import { commandHelp, overviewHelp } from "./help.ts";
-import { packageVersion } from "./version.ts";
 
 /** Every command by its name. Loaded when asked for, so that help does not wait for the server's code. */
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([

@@ -23,8 +23,8 @@ const unknownStatus = statusNames.indexOf("UNKNOWN");
 /** The series of one method, those of a status from the first call that ended with it. */
 class MethodSeries {
   readonly active: CounterSeries;
-  readonly received: CounterSeries;
-  readonly sent: CounterSeries;
+  /** Messages by direction; made by the first one, so that unary methods have none. */
+  readonly #messages: Record<MessageDirection, CounterSeries | undefined> = { received: undefined, sent: undefined };
   readonly #durations: (HistogramSeries | undefined)[] = statusNames.map(() => undefined);
   readonly #group: SeriesGroup;
   readonly #method: string;
@@ -34,8 +34,21 @@ class MethodSeries {
     this.#method = method;
     const attributes = { "rpc.method": method };
     this.active = group.level(instruments.activeCalls, attributes);
-    this.received = group.counter(instruments.streamMessages, { ...attributes, "sluice.direction": "received" });
-    this.sent = group.counter(instruments.streamMessages, { ...attributes, "sluice.direction": "sent" });
+  }
+
+  messages(direction: MessageDirection): CounterSeries {
+    return this.#messages[direction] ?? this.#openMessages(direction);
+  }
+
+  /** Opens both directions: a stream that was sent to and never answered shows 0. */
+  #openMessages(direction: MessageDirection): CounterSeries {
+    const open = (each: MessageDirection): CounterSeries =>
+      this.#group.counter(instruments.streamMessages, { "rpc.method": this.#method, "sluice.direction": each });
+    const received = open("received");
+    const sent = open("sent");
+    this.#messages.received = received;
+    this.#messages.sent = sent;
+    return direction === "received" ? received : sent;
   }
 
   duration(statusCode: number): HistogramSeries {
@@ -78,8 +91,7 @@ export function createCallObserver(registry: SeriesRegistry, methods: readonly s
       series.duration(statusCode).record(durationMs < 0 ? 0 : durationMs / 1000);
     },
     onStreamMessage(method, direction) {
-      const series = find(method);
-      (direction === "received" ? series.received : series.sent).add(1);
+      find(method).messages(direction).add(1);
     },
   };
 }

@@ -27,6 +27,12 @@ interface Entry {
   readonly isUsed: (() => boolean) | undefined;
 }
 
+/** Where a group counts what it leaves out, by reason. */
+interface Drops {
+  readonly notFinite: CounterSeries;
+  readonly seriesLimit: CounterSeries;
+}
+
 /**
  * Series that are born and end together: those of a model version, or those of the server. Counters and histograms of a group are
  * exported from its first record on, all of them, at 0 where nothing came yet; so an idle model costs a few lines and rates see the
@@ -36,37 +42,37 @@ export class SeriesGroup {
   /** When it was born; the start time of its cumulative points. */
   readonly startTime: HrTime;
   readonly #common: Readonly<Attributes>;
-  readonly #dropped: CounterSeries;
+  readonly #drops: Drops;
   readonly #entries = new Map<Instrument, Entry[]>();
   #isUsed = false;
 
-  constructor(startTime: HrTime, common: Readonly<Attributes>, dropped: CounterSeries) {
+  constructor(startTime: HrTime, common: Readonly<Attributes>, drops: Drops) {
     this.startTime = startTime;
     this.#common = common;
-    this.#dropped = dropped;
+    this.#drops = drops;
   }
 
   counter(instrument: Instrument, attributes: Readonly<Attributes> = {}): CounterSeries {
-    const series = new CounterSeries(this.#dropped);
+    const series = new CounterSeries(this.#drops.notFinite);
     this.#add(instrument, { attributes, read: () => series.value, isUsed: () => series.value !== 0 });
     return series;
   }
 
   histogram(instrument: Instrument, attributes: Readonly<Attributes> = {}): HistogramSeries {
-    const series = new HistogramSeries(instrument.boundaries ?? [], this.#dropped);
+    const series = new HistogramSeries(instrument.boundaries ?? [], this.#drops.notFinite);
     this.#add(instrument, { attributes, read: () => series.snapshot(), isUsed: () => series.count !== 0 });
     return series;
   }
 
   /** A histogram of what happens to the group itself, such as its load: shown at once, and no sign that the group is in use. */
   lifeHistogram(instrument: Instrument, attributes: Readonly<Attributes> = {}): HistogramSeries {
-    const series = new HistogramSeries(instrument.boundaries ?? [], this.#dropped);
+    const series = new HistogramSeries(instrument.boundaries ?? [], this.#drops.notFinite);
     this.#add(instrument, { attributes, read: () => series.snapshot(), isUsed: undefined });
     return series;
   }
 
   level(instrument: Instrument, attributes: Readonly<Attributes> = {}): CounterSeries {
-    const series = new CounterSeries(this.#dropped);
+    const series = new CounterSeries(this.#drops.notFinite);
     this.#add(instrument, { attributes, read: () => series.value, isUsed: undefined });
     return series;
   }
@@ -79,7 +85,7 @@ export class SeriesGroup {
   #add(instrument: Instrument, entry: Entry): void {
     const entries = this.#entries.get(instrument) ?? [];
     if (entries.length >= maxSeriesPerGroup) {
-      this.#dropped.add(1);
+      this.#drops.seriesLimit.add(1);
       return;
     }
     entries.push({ ...entry, attributes: Object.freeze({ ...this.#common, ...entry.attributes }) });
@@ -94,7 +100,7 @@ export class SeriesGroup {
       for (const { attributes, read, isUsed } of entries) {
         if (isUsed !== undefined && !this.#isUsed) continue;
         const value = read();
-        if (typeof value === "number" && !Number.isFinite(value)) this.#dropped.add(1);
+        if (typeof value === "number" && !Number.isFinite(value)) this.#drops.notFinite.add(1);
         else points?.push({ attributes, startTime: this.startTime, value });
       }
     }
@@ -105,6 +111,8 @@ export class SeriesGroup {
 export class SeriesRegistry {
   readonly #wallClockMs: () => number;
   readonly #groups = new Set<SeriesGroup>();
+  /** What all groups leave out. */
+  readonly #drops: Drops;
   readonly #dropped = new Map<string, CounterSeries>();
   readonly #refreshers: (() => void)[] = [];
   /** The series that live as long as the server. */
@@ -113,12 +121,18 @@ export class SeriesRegistry {
   /** @param wallClockMs epoch milliseconds. */
   constructor(wallClockMs: () => number = Date.now) {
     this.#wallClockMs = wallClockMs;
-    const notFinite = new CounterSeries();
-    this.server = new SeriesGroup(millisToHrTime(wallClockMs()), {}, notFinite);
+    this.#drops = { notFinite: new CounterSeries(), seriesLimit: new CounterSeries() };
+    this.server = new SeriesGroup(millisToHrTime(wallClockMs()), {}, this.#drops);
     this.#groups.add(this.server);
-    const attributes = { "sluice.monitor": "latency", "sluice.reason": "not_finite" };
-    this.server.observe(instruments.monitorDropped, () => notFinite.value, attributes);
-    this.#dropped.set("latency not_finite", notFinite);
+    this.#adopt("not_finite", this.#drops.notFinite);
+    this.#adopt("series_limit", this.#drops.seriesLimit);
+  }
+
+  /** Shows a counter that was there before the registry had series. */
+  #adopt(reason: string, counter: CounterSeries): void {
+    const attributes = { "sluice.monitor": "latency", "sluice.reason": reason };
+    this.server.observe(instruments.monitorDropped, () => counter.value, attributes);
+    this.#dropped.set(`latency ${reason}`, counter);
   }
 
   /** Epoch milliseconds, the clock of all points. */
@@ -128,7 +142,7 @@ export class SeriesRegistry {
 
   /** @param common attributes of every series of the group. */
   openGroup(common: Readonly<Attributes>): SeriesGroup {
-    const group = new SeriesGroup(millisToHrTime(this.#wallClockMs()), common, this.dropped("latency", "not_finite"));
+    const group = new SeriesGroup(millisToHrTime(this.#wallClockMs()), common, this.#drops);
     this.#groups.add(group);
     return group;
   }

@@ -217,23 +217,24 @@ export class ModelRepository implements Repository {
   }
 
   #pollLater(): void {
-    this.#cancelPoll = this.#options.clock.after(this.#options.pollIntervalMs, () => {
-      this.#poll();
+    this.#cancelPoll = this.#options.clock.after(this.#options.pollIntervalMs, async () => {
+      await this.#poll();
       if (!this.#isDraining) this.#pollLater();
     });
   }
 
   /** A change counts once two looks in a row saw the same: a file that is being copied changes from look to look. */
-  #poll(): void {
+  async #poll(): Promise<void> {
     let scanned: ReadonlyMap<string, ScannedModel>;
     try {
-      scanned = this.#options.folder.scan();
+      scanned = await this.#options.folder.scanInSlices();
     } catch (error) {
       this.#options.report("warn", "the model repository cannot be read; its models serve on", {
         cause: String(error),
       });
       return;
     }
+    if (this.#isDraining) return;
     for (const model of scanned.values()) {
       const fingerprint = fingerprintOf(model);
       const isStable = this.#seen.get(model.name) === fingerprint;

@@ -1,5 +1,6 @@
 import { type Dirent, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { InferenceError, toInferenceError } from "../errors.ts";
 import { defaultModelFilename } from "../model/complete-config.ts";
 import { maxConfigLength, parseConfigText } from "../model/config-text.ts";
@@ -18,6 +19,9 @@ export interface ScannedModel {
 
 const configFileName = "config.pbtxt";
 const onnxExtension = ".onnx";
+
+/** How long the event loop waits for a look at the repository that is not urgent, milliseconds; a single model may take longer. */
+const sliceMs = 2;
 
 /**
  * What a path holds: a Triton model repository (`<model>/[config.pbtxt]/<version>/model.onnx`), one model folder of it, a folder of .onnx
@@ -44,11 +48,26 @@ export class RepositoryFolder {
   /** Every model there is, by name. */
   scan(): ReadonlyMap<string, ScannedModel> {
     const models = new Map<string, ScannedModel>();
+    for (const entry of this.#entries()) this.#scanInto(models, entry);
+    return models;
+  }
+
+  /** As {@link scan}, a slice at a time: hundreds of models take a tenth of a second, in which nobody would be answered. */
+  async scanInSlices(): Promise<ReadonlyMap<string, ScannedModel>> {
+    const models = new Map<string, ScannedModel>();
+    let sliceEndMs = performance.now() + sliceMs;
     for (const entry of this.#entries()) {
-      const model = this.#scanEntry(entry);
-      if (model !== undefined) models.set(model.name, models.has(model.name) ? ambiguous(model.name) : model);
+      this.#scanInto(models, entry);
+      if (performance.now() < sliceEndMs) continue;
+      await setImmediate();
+      sliceEndMs = performance.now() + sliceMs;
     }
     return models;
+  }
+
+  #scanInto(models: Map<string, ScannedModel>, entry: Dirent): void {
+    const model = this.#scanEntry(entry);
+    if (model !== undefined) models.set(model.name, models.has(model.name) ? ambiguous(model.name) : model);
   }
 
   /** Names under which models may lie here, without looking into any folder. */

@@ -69,20 +69,3 @@ export type CallHandler<Request, Response> = (call: Call<Response>) => CallListe
 /** A handler of any method, for tables that hold many. The method's own serializers decide what the messages are. */
 // biome-ignore lint/suspicious/noExplicitAny: the messages of methods in one table have nothing in common
 export type AnyCallHandler = CallHandler<any, any>;
-
-/**
- * What the monitor hears about calls. Never awaited. The composition root wires it; without one nothing is measured.
- */
-export interface CallObserver {
-  onCallStart(method: string): void;
-  /** `durationMs` from the headers to the end of the call, whole streams included. */
-  onCallEnd(method: string, statusCode: number, durationMs: number): void;
-  onStreamMessage(method: string, direction: "received" | "sent"): void;
-}
-
-/** The observer of a server without a monitor. */
-export const silentCallObserver: CallObserver = {
-  onCallStart() {},
-  onCallEnd() {},
-  onStreamMessage() {},
-};

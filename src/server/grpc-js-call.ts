@@ -2,15 +2,9 @@ import type { Http2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { toInferenceError } from "../errors.ts";
+import type { CallObserver } from "../monitor/call-observer.ts";
 import { statusCodes, statusText } from "../protocol/status.ts";
-import {
-  type AnyCallHandler,
-  type Call,
-  type CallListener,
-  type CallObserver,
-  type CallStatus,
-  errorStatus,
-} from "./call.ts";
+import { type AnyCallHandler, type Call, type CallListener, type CallStatus, errorStatus } from "./call.ts";
 import type { Log } from "./log.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
 

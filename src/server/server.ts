@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServeConfig } from "../config.ts";
+import { type CallObserver, nullCallObserver } from "../monitor/call-observer.ts";
 import { inferenceService } from "../protocol/definitions.ts";
 import { statusCodes } from "../protocol/status.ts";
 import type { Repository } from "../runtime/repository.ts";
 import { Admission, drainingError } from "./admission.ts";
-import { type CallObserver, errorStatus, silentCallObserver } from "./call.ts";
+import { errorStatus } from "./call.ts";
 import { controlHandlers } from "./control-service.ts";
 import { GrpcJsServer } from "./grpc-js-server.ts";
 import { Health } from "./health.ts";
@@ -65,7 +66,7 @@ export class GrpcServer {
 
   /** @throws InferenceError "invalid" when the configuration would expose the port unintendedly. */
   constructor(options: GrpcServerOptions) {
-    const { repository, config, callObserver: observer = silentCallObserver, log = silentLog } = options;
+    const { repository, config, callObserver: observer = nullCallObserver, log = silentLog } = options;
     this.#config = config;
     this.#admission = new Admission(config.maxBufferedBytes);
     this.#health = new Health(repository, log);

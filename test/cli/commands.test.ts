@@ -197,7 +197,7 @@ test("what fails ends with 1 and the server's text, what is used wrongly with 2"
     ],
     [["infer", address, "sum", "--format", "npy"], "[[1,2]]", 2, /'total', 'label': choose one with --output-name/],
     [["infer", address, "sum", "--input", join(folder, "none")], "", 1, /ENOENT.*none/],
-    [["infer", "localhost", "sum"], "[[1,2]]", 1, /address 'localhost' is no gRPC address/],
+    [["infer", "localhost", "sum"], "[[1,2]]", 2, /address 'localhost' is no gRPC address/],
     [["infer", "127.0.0.1:1", "sum"], "[[1,2]]", 1, /UNAVAILABLE: .*ECONNREFUSED 127.0.0.1:1\.\n$/],
     [["inspect", join(folder, "none")], "", 2, /no file, no folder and no address\/model/],
     [["inspect", folder], "", 2, /no model's folder/],

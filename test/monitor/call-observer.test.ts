@@ -10,6 +10,20 @@ function labels(method: string, status: string): string {
 }
 
 describe("createCallObserver", () => {
+  it("shows message series of methods that had messages, and only of those", async () => {
+    const registry = new SeriesRegistry();
+    const calls = createCallObserver(registry, ["p.S/Stream", "p.S/Unary"]);
+    calls.onCallStart("p.S/Unary");
+    calls.onStreamMessage("p.S/Stream", "received");
+    const names = [...samples(await scrape(createReader(registry))).keys()];
+    const messages = names.filter((name) => name.startsWith("sluice_stream_messages_total"));
+    assert.equal(messages.length, 2);
+    assert.ok(
+      messages.every((name) => name.includes('"p.S/Stream"')),
+      messages.join("\n"),
+    );
+  });
+
   it("measures a call by method and status, with error.type for the server's own failures only", async () => {
     const registry = new SeriesRegistry();
     const calls = createCallObserver(registry, ["p.S/M"]);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { instruments } from "../../src/monitor/instruments.ts";
 import { CounterSeries, HistogramSeries } from "../../src/monitor/series.ts";
+import { maxSeriesPerGroup, SeriesRegistry } from "../../src/monitor/series-registry.ts";
 
 const boundaries = [0, 0.5, 1, 2];
 
@@ -10,6 +12,14 @@ function histogramOf(values: readonly number[]): HistogramSeries {
   for (const value of values) series.record(value);
   return series;
 }
+
+it("series beyond the limit of a group are left out and counted under their own reason", () => {
+  const registry = new SeriesRegistry();
+  const group = registry.openGroup({});
+  for (let i = 0; i <= maxSeriesPerGroup; i++) group.counter(instruments.streamMessages, { index: i });
+  assert.equal(registry.dropped("latency", "series_limit").value, 1);
+  assert.equal(registry.dropped("latency", "not_finite").value, 0);
+});
 
 describe("HistogramSeries", () => {
   it("includes the upper bound in a bucket and excludes the lower", () => {

@@ -207,6 +207,17 @@ it("a name that a folder and a file share is refused, whichever comes first", (t
   assert.deepEqual(told([new RepositoryFolder(root).find("m")!]), [text]);
 });
 
+it("a look in slices sees the same, and lets others in between", async (test) => {
+  const files = Array.from({ length: 300 }, (_, i) => [`m${i}/1/model.onnx`, ""]);
+  const folder = new RepositoryFolder(folderOf(test, Object.fromEntries(files)));
+  let turns = 0;
+  const counter = setInterval(() => turns++);
+  const scanned = await folder.scanInSlices();
+  clearInterval(counter);
+  assert.deepEqual(scanned, folder.scan());
+  assert.ok(turns > 0);
+});
+
 describe("the fingerprint", () => {
   it("changes with the file, the files beside it, the configuration and labels, and else not", (test) => {
     const root = folderOf(test, { "m/1/model.onnx": "abc", "m/labels.txt": "x" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inferenceService } from "../../src/protocol/definitions.ts";
 import { statusCodes } from "../../src/protocol/status.ts";
-import { packageVersion } from "../../src/server/server-methods.ts";
+import { packageVersion } from "../../src/version.ts";
 import { FakeRepository, ImmediateModel } from "../support/fake-repository.ts";
 import { eventually, GrpcHarness } from "../support/grpc-harness.ts";
 

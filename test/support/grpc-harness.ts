@@ -13,10 +13,10 @@ import {
 } from "@grpc/grpc-js";
 import { resolveConfig, type ServeConfig } from "../../src/config.ts";
 import { type InferenceRequest, noParameters, type Parameters } from "../../src/inference.ts";
+import type { CallObserver } from "../../src/monitor/call-observer.ts";
 import { inferenceService } from "../../src/protocol/definitions.ts";
 import { encodeInferRequest } from "../../src/protocol/infer-request.ts";
 import { decodeInferResponse, decodeStreamResponse, type StreamResponse } from "../../src/protocol/infer-response.ts";
-import type { CallObserver } from "../../src/server/call.ts";
 import type { Log, LogFields } from "../../src/server/log.ts";
 import { createGrpcServer, type GrpcServer } from "../../src/server/server.ts";
 import type { FakeRepository } from "./fake-repository.ts";
