@@ -22,6 +22,8 @@ export const reasons = [
   "loading",
   /** The runtime process of the model is being started again. */
   "restarting",
+  /** The sequence that the request belongs to ended with its runtime process: its state is gone. */
+  "sequence_lost",
   /** A tenant used up its quota. */
   "quota",
   /** A message or an answer exceeds its size limit. */

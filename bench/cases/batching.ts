@@ -98,6 +98,7 @@ export const splitCase: BenchCase = {
       writeMs: 0,
       residentBytes: 0,
       isFinal: true,
+      stateShapes: [],
       inlined: Buffer.alloc(0),
       outputs: [{ index: 0, datatype: "FP32", shape: [requests, 1], offset, length: outputs.byteLength }],
     };

@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import { checkBatching } from "./batching-rules.ts";
 import { completeChunking } from "./chunking.ts";
+import { completeSequences, withoutSequenceTensors } from "./complete-sequences.ts";
 import { completeTensors } from "./complete-tensors.ts";
 import type { ModelConfig, ModelConfigInput, ModelConfigInstanceGroup, ModelConfigOutput } from "./model-config.ts";
 import type { ModelSummary, TensorSummary } from "./onnx-summary.ts";
@@ -35,9 +36,10 @@ export function completeConfig(
 ): CompletedConfig {
   const decision = decideBatching(written, summary, options);
   const { maxBatchSize } = decision;
-  const { input, output } = completeTensors(written, summary, options.name, maxBatchSize > 0);
+  const visible = withoutSequenceTensors(written, summary, options.name, maxBatchSize > 0);
+  const { input, output } = completeTensors(written, visible, options.name, maxBatchSize > 0);
   const config = completeChunking({
-    ...written,
+    ...completeSequences({ ...written, max_batch_size: maxBatchSize }),
     name: options.name,
     platform: onnxPlatform,
     backend: onnxBackend,
@@ -49,7 +51,7 @@ export function completeConfig(
     default_model_filename: written.default_model_filename || (options.fileName ?? defaultModelFilename),
   });
   if (decision.isBatchingToBeProven) return { config, isBatchingToBeProven: true, batching: "" };
-  const isSchedulerAdded = decision.isScheduledByDefault && maxBatchSize > 1;
+  const isSchedulerAdded = decision.isScheduledByDefault && maxBatchSize > 1 && written.sequence_batching === undefined;
   return {
     config: completeScheduling(config, isSchedulerAdded),
     isBatchingToBeProven: false,
@@ -117,6 +119,8 @@ function decideBatching(
     const batching = `on: the configuration says max_batch_size ${size}`;
     return { maxBatchSize: size, isBatchingToBeProven: false, isScheduledByDefault: !isListed, batching };
   }
+  if (written.sequence_batching !== undefined)
+    return { ...off, batching: "off: the configuration of a model with sequences says no max_batch_size" };
   if (obstacle !== undefined) return { ...off, batching: `off: ${obstacle}` };
   if (isListed) {
     return { ...off, batching: "off: the configuration lists inputs and outputs in full and no max_batch_size" };

@@ -14,7 +14,7 @@ export interface ModelConfig {
   output?: ModelConfigOutput[];
   instance_group?: ModelConfigInstanceGroup[];
   dynamic_batching?: ModelConfigDynamicBatching;
-  sequence_batching?: object;
+  sequence_batching?: ModelConfigSequenceBatching;
   ensemble_scheduling?: object;
   model_transaction_policy?: { decoupled?: boolean };
   model_warmup?: ModelConfigWarmup[];
@@ -76,4 +76,51 @@ export interface ModelConfigWarmup {
     string,
     { data_type?: string; dims?: number[]; zero_data?: boolean; random_data?: boolean; input_data_file?: string }
   >;
+}
+
+export interface ModelConfigSequenceBatching {
+  max_sequence_idle_microseconds?: number;
+  control_input?: ModelConfigControlInput[];
+  /** Neither strategy written: this one. */
+  direct?: { max_queue_delay_microseconds?: number; minimum_slot_utilization?: number };
+  oldest?: {
+    max_candidate_sequences?: number;
+    preferred_batch_size?: number[];
+    max_queue_delay_microseconds?: number;
+    preserve_ordering?: boolean;
+  };
+  state?: ModelConfigState[];
+  iterative_sequence?: boolean;
+}
+
+export interface ModelConfigControlInput {
+  name?: string;
+  control?: ModelConfigControl[];
+}
+
+export interface ModelConfigControl {
+  /** Absent: the first of the enum, CONTROL_SEQUENCE_START. */
+  kind?: string;
+  int32_false_true?: number[];
+  fp32_false_true?: number[];
+  bool_false_true?: boolean[];
+  data_type?: string;
+}
+
+export interface ModelConfigState {
+  input_name?: string;
+  output_name?: string;
+  data_type?: string;
+  dims?: number[];
+  initial_state?: ModelConfigInitialState[];
+  use_same_buffer_for_input_output?: boolean;
+  use_growable_memory?: boolean;
+}
+
+export interface ModelConfigInitialState {
+  name?: string;
+  data_type?: string;
+  dims?: number[];
+  zero_data?: boolean;
+  data_file?: string;
 }

@@ -9,6 +9,8 @@ export interface ModelParameters {
   readonly splitOversized?: boolean;
   readonly maxQueueRequests?: number;
   readonly maxQueueBytes?: number;
+  readonly maxBacklogSequences?: number;
+  readonly maxStateBytes?: number;
   readonly intraOpThreads?: number;
   readonly device?: (typeof serveOptions.device.choices)[number];
   /** Ascending numbers of rows to which batches are filled up, so that a device sees few shapes. */
@@ -87,6 +89,18 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
     option: serveOptions.maxQueueBytes,
     absent: "--max-queue-bytes",
     description: "Most request bytes waiting for one version of this model.",
+  },
+  sluice_max_backlog_sequences: {
+    field: "maxBacklogSequences",
+    option: serveOptions.maxBacklogSequences,
+    absent: "--max-backlog-sequences",
+    description: "Most sequences of one version of this model that wait for a free slot.",
+  },
+  sluice_max_state_bytes: {
+    field: "maxStateBytes",
+    option: serveOptions.maxStateBytes,
+    absent: "--max-state-bytes",
+    description: "Most bytes that one instance of this model keeps as state of its sequences.",
   },
   sluice_intra_op_threads: {
     field: "intraOpThreads",

@@ -17,9 +17,9 @@ const knownAccelerators: readonly unknown[] = ["cuda"];
  */
 const unsupported: readonly Unsupported[] = [
   {
-    field: "sequence_batching",
-    isUsed: ({ sequence_batching }) => sequence_batching !== undefined,
-    reason: "sequences are not served yet",
+    field: "sequence_batching.iterative_sequence",
+    isUsed: ({ sequence_batching }) => sequence_batching?.iterative_sequence === true,
+    reason: "an ONNX model cannot ask to be run again for the same request",
   },
   {
     field: "ensemble_scheduling",

@@ -11,6 +11,7 @@ import type {
   ModelConfigWarmup,
 } from "./model-config.ts";
 import { resolveModelParameters } from "./model-parameters.ts";
+import { checkSequences } from "./sequence-rules.ts";
 import { checkUnsupported } from "./unsupported-config.ts";
 
 /** The backend and the platform of ONNX models, the only ones there are here. */
@@ -36,6 +37,7 @@ export function validateConfig(config: ModelConfig, name: string): void {
   checkVersionPolicy(config);
   checkInstanceGroups(config.instance_group ?? []);
   checkBatching(config);
+  checkSequences(config, name);
   for (const [i, warmup] of (config.model_warmup ?? []).entries()) checkWarmup(config, warmup, i);
   resolveChunking(config);
   checkBatchLimits(config, resolveModelParameters(config));

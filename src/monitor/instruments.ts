@@ -1,5 +1,5 @@
 import { type Reason, reasons } from "../errors.ts";
-import type { BatchReason, ModelState } from "../runtime/observer.ts";
+import type { BatchReason, ModelState, SequenceEnd } from "../runtime/observer.ts";
 
 /**
  * Every instrument of the latency telemetry, in one table: producer, page and tests read it. Names, units and attributes follow the
@@ -94,6 +94,17 @@ const batchReasonSet: Readonly<Record<BatchReason, true>> = {
 };
 /** Values of `sluice.reason` of a batch. */
 export const batchReasons = Object.keys(batchReasonSet) as readonly BatchReason[]; // the keys of the record above
+
+/** Every {@link SequenceEnd}: a record, so that a new one does not compile until it stands here. */
+const sequenceEndSet: Readonly<Record<SequenceEnd, true>> = {
+  end: true,
+  idle: true,
+  cancelled: true,
+  lost: true,
+  expired: true,
+};
+/** Values of `sluice.reason` of a sequence's end. */
+export const sequenceEnds = Object.keys(sequenceEndSet) as readonly SequenceEnd[]; // the keys of the record above
 
 /** Values of `sluice.state` by the state they stand for. */
 export const stateNames: Readonly<Record<ModelState, string>> = {
@@ -195,6 +206,20 @@ export const instruments = {
     description: "Rows added to a successful execution to reach a batch bucket.",
     attributes: model,
     boundaries: [0, ...rowBoundaries],
+  },
+  sequences: {
+    name: "sluice.sequences",
+    kind: "gauge",
+    unit: "{sequence}",
+    description: "Sequences that have a slot of an instance, and those that wait for one.",
+    attributes: [...model, { key: "sluice.state", values: ["active", "waiting"] }],
+  },
+  sequencesEnded: {
+    name: "sluice.sequences.ended",
+    kind: "counter",
+    unit: "{sequence}",
+    description: "Sequences that have ended, by why: all but `end` before their END request.",
+    attributes: [...model, { key: "sluice.reason", values: sequenceEnds }],
   },
   batches: {
     name: "sluice.batches",
@@ -341,6 +366,7 @@ export const isServerFailure: Readonly<Record<Reason, boolean>> = {
   draining: true,
   loading: true,
   restarting: true,
+  sequence_lost: true,
   quota: false,
   too_large: false,
   deadline: true,

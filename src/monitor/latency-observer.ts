@@ -1,5 +1,12 @@
 import type { ModelDescription } from "../runtime/model.ts";
-import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
+import type {
+  BatchRecord,
+  ModelState,
+  ModelStateDetail,
+  Observer,
+  RequestRecord,
+  SequenceEnd,
+} from "../runtime/observer.ts";
 import { instruments, maxModelVersions, otherValue, restartReasons } from "./instruments.ts";
 import { ModelSeries } from "./model-series.ts";
 import type { CounterSeries } from "./series.ts";
@@ -86,6 +93,14 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "
     const { runTime, shapeBucket } = record;
     if (runTime !== undefined && shapeBucket !== undefined)
       series.setRunTime(shapeBucket, seconds(runTime.fixedMs), seconds(runTime.perRowMs));
+  }
+
+  onSequences(model: ModelDescription, active: number, waiting: number): void {
+    this.#find(model)?.sequences.set(active, waiting);
+  }
+
+  onSequenceEnd(model: ModelDescription, reason: SequenceEnd): void {
+    this.#find(model)?.sequences.end(reason);
   }
 
   onModelState(name: string, version: string, state: ModelState, detail: ModelStateDetail): void {

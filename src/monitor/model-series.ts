@@ -2,6 +2,7 @@ import { type Reason, reasons } from "../errors.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { BatchReason, ModelState } from "../runtime/observer.ts";
 import { batchReasons, instruments, maxShapeBuckets, otherValue, stages, stateNames } from "./instruments.ts";
+import { SequenceSeries } from "./sequence-series.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup } from "./series-registry.ts";
 
@@ -33,6 +34,7 @@ export class ModelSeries {
   readonly #states: Readonly<Record<ModelState, CounterSeries>>;
   readonly #loads: { loaded?: HistogramSeries; failed?: HistogramSeries } = {};
   #hasProvider = false;
+  #sequences: SequenceSeries | undefined;
 
   constructor(group: SeriesGroup) {
     this.group = group;
@@ -50,6 +52,12 @@ export class ModelSeries {
       group.level(instruments.modelStatus, { "sluice.state": stateNames[state] }),
     );
     group.observe(instruments.queueSize, () => Math.max(0, this.waiting));
+  }
+
+  /** Made on first use: most models have no sequences. */
+  get sequences(): SequenceSeries {
+    this.#sequences ??= new SequenceSeries(this.group);
+    return this.#sequences;
   }
 
   /** @param seconds from arrival to the failure. */

@@ -77,6 +77,7 @@ export interface FailedRequest {
 export function encodeStreamError(error: InferenceError, request: FailedRequest): Buffer {
   const parameters = new Map(request.parameters ?? noParameters);
   parameters.set("sluice_status_code", statusCode(error.reason));
+  if (error.reason === "sequence_lost") parameters.set("sluice_sequence_lost", true);
   if (error.retryAfterMs !== undefined) parameters.set("sluice_retry_after_ms", pushbackMs(error.retryAfterMs));
   const { id, modelName = "", modelVersion = "", isFinal } = request;
   const response: InferenceResponse = { modelName, modelVersion, id, parameters, outputs: [] };

@@ -30,6 +30,7 @@ const codes: Readonly<Record<Reason, number>> = {
   draining: statusCodes.UNAVAILABLE,
   loading: statusCodes.UNAVAILABLE,
   restarting: statusCodes.UNAVAILABLE,
+  sequence_lost: statusCodes.UNAVAILABLE,
   quota: statusCodes.RESOURCE_EXHAUSTED,
   too_large: statusCodes.RESOURCE_EXHAUSTED,
   deadline: statusCodes.DEADLINE_EXCEEDED,

@@ -2,7 +2,7 @@ import { InferenceError } from "../errors.ts";
 import type { Signature, TensorSpec } from "../inference.ts";
 import { elementCount, type Tensor } from "../tensor.ts";
 import type { Arena } from "./arena.ts";
-import type { RanFrame, RanOutput, RunFrame, RunInput } from "./frames.ts";
+import { noSequences, type RanFrame, type RanOutput, type RunFrame, type RunInput } from "./frames.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 import { RowIndex } from "./rows.ts";
 
@@ -46,20 +46,24 @@ export function writeBatch(
   }
   const outputs = fetchedOutputs(entries);
   const outputOffset = arena.outputOffset(slot);
-  return { sessionId, sequenceSlot: 0, sequenceFlags: 0, inputs, outputs, outputOffset, outputLimit: arena.slotBytes };
+  return { sessionId, sequences: noSequences, inputs, outputs, outputOffset, outputLimit: arena.slotBytes };
 }
 
-function runShape(signature: Signature, index: number, example: Tensor, paddedRows: number): readonly number[] {
+/** The shape of an input of a whole run: with its rows, and as the model itself takes them. */
+export function runShape(signature: Signature, index: number, example: Tensor, paddedRows: number): readonly number[] {
   const modelDims = signature.inputs[index]?.modelDims;
   if (signature.maxBatchSize === 0) return modelDims ?? example.shape;
   return modelDims !== undefined ? [paddedRows, ...modelDims] : [paddedRows, ...example.shape.slice(1)];
 }
 
 /** The outputs that any entry asks for; empty: all. */
-function fetchedOutputs(entries: readonly QueueEntry[]): readonly number[] {
+export function fetchedOutputs(entries: readonly Pick<QueueEntry, "outputs">[]): readonly number[] {
   if (entries.some((entry) => entry.outputs.length === 0)) return [];
   return [...new Set(entries.flatMap((entry) => entry.outputs))].sort((a, b) => a - b);
 }
+
+/** Consecutive rows of a batch, and the outputs that are asked for of them. */
+export type BatchMember = Pick<QueueEntry, "rows" | "outputs">;
 
 /** How outputs come out of the arena: `runtime-process.ts`. */
 export type ReadOutput = (offset: number, length: number) => Buffer;
@@ -72,7 +76,7 @@ export type ReadOutput = (offset: number, length: number) => Buffer;
 export function splitBatch(
   ran: RanFrame,
   read: ReadOutput,
-  entries: readonly QueueEntry[],
+  entries: readonly BatchMember[],
   signature: Signature,
   paddedRows: number,
 ): readonly (readonly Tensor[])[] {
@@ -103,7 +107,7 @@ function splitOutput(
   output: RanOutput,
   spec: TensorSpec,
   read: ReadOutput,
-  entries: readonly QueueEntry[],
+  entries: readonly BatchMember[],
   batchRows: number | undefined,
 ): readonly Tensor[] {
   const { name, datatype } = spec;

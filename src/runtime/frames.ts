@@ -68,12 +68,31 @@ export interface RunInput {
   readonly segments: readonly Segment[];
 }
 
+/** Whose state a row of a batch reads and writes. */
+export interface SequenceRow {
+  /** Slot in the session's state; {@link noSlot}: the row holds no request. */
+  readonly slot: number;
+  /** Bits: {@link sequenceFlag}. */
+  readonly flags: number;
+}
+
+export const sequenceFlag = {
+  /** The row begins with the initial state. */
+  start: 1,
+  /** Nobody needs the state after this run. */
+  forget: 2,
+} as const;
+
+/** The slot of a row without a request. */
+export const noSlot = 2 ** 32 - 1;
+
+/** The rows of a batch of a model without sequences. */
+export const noSequences: readonly SequenceRow[] = [];
+
 export interface RunFrame {
   readonly sessionId: number;
-  /** Sequence slot in the session's state; 0 for stateless models. */
-  readonly sequenceSlot: number;
-  /** Bits: 1 sequence start, 2 sequence end, 4 load saved state, 8 save state. */
-  readonly sequenceFlags: number;
+  /** One for each row of the batch, in their order; empty for a model without sequences. */
+  readonly sequences: readonly SequenceRow[];
   readonly inputs: readonly RunInput[];
   /** Indexes of the outputs to fetch; empty: all. */
   readonly outputs: readonly number[];
@@ -99,6 +118,11 @@ export interface RanFrame {
   readonly residentBytes: number;
   readonly isFinal: boolean;
   readonly outputs: readonly RanOutput[];
+  /**
+   * For each row with a sequence slot, in their order, a number for the shapes of its new state: rows with equal numbers can share a batch.
+   * Empty where states have one shape only.
+   */
+  readonly stateShapes: readonly number[];
   /**
    * What would stand at the beginning of the output range, where that is short: then nothing was written there, which saves both sides a
    * system call. Empty: the outputs lie in the arena.
@@ -186,7 +210,7 @@ class Reader {
 
 /** Bytes of a run frame, counted before it is written, so that a frame is one exact allocation. */
 function runFrameBytes(frame: RunFrame): number {
-  let bytes = headerBytes + 4 + 4 + 1 + 8 + 8 + 2 + 2 + 2 * frame.outputs.length;
+  let bytes = headerBytes + 4 + 4 + 5 * frame.sequences.length + 8 + 8 + 2 + 2 + 2 * frame.outputs.length;
   for (const input of frame.inputs) bytes += 2 + 1 + 8 * input.shape.length + 2 + 22 * input.segments.length;
   return bytes;
 }
@@ -196,8 +220,11 @@ export function encodeRun(id: number, frame: RunFrame): Buffer {
   const buffer = Buffer.allocUnsafe(runFrameBytes(frame));
   const cursor = beginFrame(buffer, frameKind.run, id);
   cursor.u32(frame.sessionId);
-  cursor.u32(frame.sequenceSlot);
-  cursor.u8(frame.sequenceFlags);
+  cursor.u32(frame.sequences.length);
+  for (const { slot, flags } of frame.sequences) {
+    cursor.u32(slot);
+    cursor.u8(flags);
+  }
   cursor.f64(frame.outputOffset);
   cursor.f64(frame.outputLimit);
   cursor.u16(frame.outputs.length);
@@ -220,8 +247,9 @@ export function encodeRun(id: number, frame: RunFrame): Buffer {
 export function decodeRun(body: Buffer): RunFrame {
   const reader = new Reader(body);
   const sessionId = reader.u32();
-  const sequenceSlot = reader.u32();
-  const sequenceFlags = reader.u8();
+  const count = reader.u32();
+  const sequences: SequenceRow[] = [];
+  for (let row = 0; row < count; row++) sequences.push({ slot: reader.u32(), flags: reader.u8() });
   const outputOffset = reader.f64();
   const outputLimit = reader.f64();
   const outputs: number[] = [];
@@ -236,12 +264,12 @@ export function decodeRun(body: Buffer): RunFrame {
     }
     inputs.push({ index, shape, segments });
   }
-  return { sessionId, sequenceSlot, sequenceFlags, inputs, outputs, outputOffset, outputLimit };
+  return { sessionId, sequences, inputs, outputs, outputOffset, outputLimit };
 }
 
 /** A whole message, as {@link encodeRun}. */
 export function encodeRan(id: number, frame: RanFrame): Buffer {
-  let bytes = headerBytes + 8 * 4 + 1 + 2 + 2 + frame.inlined.length;
+  let bytes = headerBytes + 8 * 4 + 1 + 2 + 2 + 4 * frame.stateShapes.length + 2 + frame.inlined.length;
   for (const output of frame.outputs) bytes += ranOutputBytes(output.shape.length);
   const buffer = Buffer.allocUnsafe(bytes);
   const cursor = beginFrame(buffer, frameKind.ran, id);
@@ -258,6 +286,8 @@ export function encodeRan(id: number, frame: RanFrame): Buffer {
     cursor.f64(output.offset);
     cursor.f64(output.length);
   }
+  cursor.u16(frame.stateShapes.length);
+  for (const number of frame.stateShapes) cursor.u32(number);
   cursor.u16(frame.inlined.length);
   buffer.set(frame.inlined, cursor.position);
   return buffer;
@@ -288,8 +318,10 @@ export function decodeRan(body: Buffer): RanFrame {
     assert(datatype !== undefined, "unknown datatype in an answer");
     outputs.push({ index, datatype, shape: reader.shape(), offset: reader.f64(), length: reader.f64() });
   }
+  const stateShapes: number[] = [];
+  for (let count = reader.u16(); count > 0; count--) stateShapes.push(reader.u32());
   const inlined = reader.bytes(reader.u16());
-  return { readMs, inferMs, writeMs, residentBytes, isFinal, outputs, inlined };
+  return { readMs, inferMs, writeMs, residentBytes, isFinal, outputs, stateShapes, inlined };
 }
 
 /** A JSON message that fits a frame. */

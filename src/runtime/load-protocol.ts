@@ -30,6 +30,8 @@ export interface LoadRequest {
   readonly intraOpThreads: number;
   readonly maxModelNodes: number;
   readonly maxModelBytes: number;
+  /** Bytes that the states of all sequences of the session may take. */
+  readonly maxStateBytes: number;
   /** SHA-256 that the file must have, in hexadecimal; absent: any. A complete configuration belongs to one file. */
   readonly sha256?: string;
 }

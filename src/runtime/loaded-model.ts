@@ -7,6 +7,7 @@ import { completeConfig, withBatching, withoutBatching } from "../model/complete
 import type { ModelConfig, ModelConfigWarmup } from "../model/model-config.ts";
 import { observeOutputShapes } from "../model/observed-shapes.ts";
 import { type PreparedModel, prepareModel } from "../model/prepared-model.ts";
+import { type SequencePlan, sequencePlan } from "../model/sequence-plan.ts";
 import { signatureOf } from "../model/signature.ts";
 import { validateConfig } from "../model/validate-config.ts";
 import { elementCount, itemBytes, type Tensor } from "../tensor.ts";
@@ -14,6 +15,7 @@ import type { RanOutput, RunFrame } from "./frames.ts";
 import type { LoadRequest, LoadResult } from "./load-protocol.ts";
 import type { ProviderInfo } from "./model.ts";
 import { createSession } from "./provider.ts";
+import { initialStates, SequenceStates } from "./sequence-state.ts";
 import {
   type Device,
   fromTensor,
@@ -30,8 +32,11 @@ export interface RunResult {
   readonly inferMs: number;
   readonly writeMs: number;
   readonly outputs: readonly RanOutput[];
+  readonly stateShapes: readonly number[];
   readonly inlined: Buffer;
 }
+
+const noStateShapes: readonly number[] = [];
 
 /** A model in a runtime process: its session, its configuration, and what may be asked of it. */
 export class LoadedModel {
@@ -42,6 +47,10 @@ export class LoadedModel {
   readonly #provider: ProviderInfo;
   #config: ModelConfig;
   #signature: Signature = { inputs: [], outputs: [], maxBatchSize: 0 };
+  /** Inputs as frames number them: those of the signature, then what the sequence batcher fills in. */
+  #ports: readonly Port[] = [];
+  #plan: SequencePlan | undefined;
+  #states: SequenceStates | undefined;
   #batching = "";
 
   private constructor(request: LoadRequest, prepared: PreparedModel, session: Session, provider: ProviderInfo) {
@@ -136,6 +145,18 @@ export class LoadedModel {
     this.#config = config;
     this.#batching = batching;
     this.#signature = signatureOf(config, this.#request.folder, this.#prepared.classNames);
+    this.#plan = sequencePlan(config);
+    this.#ports = [...this.#signature.inputs, ...(this.#plan?.controls ?? [])];
+    if (this.#plan === undefined || this.#plan.states.length === 0) return;
+    this.#states = new SequenceStates(this.#plan.states, initialStates(this.#plan.states, this.#request.folder), {
+      isBatched: this.#signature.maxBatchSize > 0,
+      maxBytes: this.#request.maxStateBytes,
+    });
+  }
+
+  /** What the model remembers of its sequences; undefined: nothing. */
+  get states(): SequenceStates | undefined {
+    return this.#states;
   }
 
   /** Runs zeros in so many rows, or one sample of the configuration. @returns milliseconds of the run */
@@ -149,17 +170,20 @@ export class LoadedModel {
 
   /** One batch: inputs from the arena, outputs into it. */
   async run(frame: RunFrame, arenaFd: number): Promise<RunResult> {
-    const { inputs, outputs } = this.#signature;
+    const { outputs } = this.#signature;
     const startMs = performance.now();
-    const feeds = this.#session.readFeeds(arenaFd, frame.inputs, inputs);
+    const feeds = this.#session.readFeeds(arenaFd, frame.inputs, this.#ports);
     const indexes = frame.outputs.length > 0 ? frame.outputs : outputs.map((_, index) => index);
     const fetches = indexes.map((index) => outputs[index]?.name ?? "");
+    this.#addStates(feeds, frame, fetches);
     const readMs = performance.now();
     this.#addDefaults(feeds);
     const results = await this.#session.run(feeds, fetches);
     const ranMs = performance.now();
     const written = writeOutputs(arenaFd, results, indexes, outputs, frame.outputOffset, frame.outputLimit);
+    const stateShapes = this.#commitStates(frame, results);
     return {
+      stateShapes,
       readMs: readMs - startMs,
       inferMs: ranMs - readMs,
       writeMs: performance.now() - ranMs,
@@ -169,6 +193,23 @@ export class LoadedModel {
 
   async release(): Promise<void> {
     await this.#session.release();
+  }
+
+  #addStates(feeds: Map<string, OrtResults[string]>, { sequences }: RunFrame, fetches: string[]): void {
+    if (this.#states === undefined) return;
+    for (const tensor of this.#states.gather(sequences)) feeds.set(tensor.name, fromTensor(tensor));
+    for (const { outputName } of this.#plan?.states ?? []) if (!fetches.includes(outputName)) fetches.push(outputName);
+  }
+
+  /** Only once the answer is written: a run whose answer is lost has not happened. */
+  #commitStates({ sequences }: RunFrame, results: OrtResults): readonly number[] {
+    if (this.#states === undefined) return noStateShapes;
+    const outputs = (this.#plan?.states ?? []).map(({ outputName: name, datatype }) => {
+      const result = results[name];
+      if (result === undefined) throw new Error(`the run gave no state ${name}`);
+      return toTensor({ name, datatype }, result);
+    });
+    return this.#states.commit(sequences, outputs);
   }
 
   /** Optional inputs that the request leaves out. */
@@ -192,19 +233,38 @@ export class LoadedModel {
 
   #zeros(rows: number): Tensor[] {
     const { inputs, maxBatchSize } = this.#signature;
-    return inputs
+    const zeros = inputs
       .filter((input) => input.isOptional !== true)
       .map((input) => {
         const dims = (input.modelDims ?? input.dims).map((dimension) => (dimension < 0 ? 1 : dimension));
         const shape = maxBatchSize > 0 ? [rows, ...dims] : dims;
         return { name: input.name, datatype: input.datatype, shape, data: zeroData(input.datatype, shape) };
       });
+    return [...zeros, ...this.#sequenceZeros(rows)];
+  }
+
+  /** Zeros for what the sequence batcher fills in. */
+  #sequenceZeros(rows: number): Tensor[] {
+    const { controls = [], states = [] } = this.#plan ?? {};
+    const inputs = [
+      ...controls.map(({ name, datatype }) => ({ name, datatype, dims: [1] })),
+      ...states.map(({ inputName: name, datatype, dims, initial }) => ({
+        name,
+        datatype,
+        dims: initial?.dims ?? dims,
+      })),
+    ];
+    return inputs.map(({ name, datatype, dims }) => {
+      const own = dims.map((dimension) => (dimension < 0 ? 1 : dimension));
+      const shape = this.#signature.maxBatchSize > 0 ? [rows, ...own] : own;
+      return { name, datatype, shape, data: zeroData(datatype, shape) };
+    });
   }
 
   #sample(warmup: ModelConfigWarmup): Tensor[] {
     const { inputs, maxBatchSize } = this.#signature;
     const samples = new Map(Object.entries(warmup.inputs ?? {}));
-    return inputs
+    const given = inputs
       .filter((input) => samples.has(input.name))
       .map((input) => {
         const sample = samples.get(input.name);
@@ -216,6 +276,7 @@ export class LoadedModel {
             : zeroData(input.datatype, shape);
         return { name: input.name, datatype: input.datatype, shape, data };
       });
+    return [...given, ...this.#sequenceZeros(Math.max(1, warmup.batch_size ?? 1))];
   }
 }
 

@@ -4,6 +4,7 @@ import type { Signature } from "../inference.ts";
 import { resolveChunking } from "../model/chunking.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
+import { sequencePlan } from "../model/sequence-plan.ts";
 import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import { ChunkedVersion } from "./chunked-model.ts";
@@ -18,6 +19,8 @@ import { isSimpleQueue, queuePolicy } from "./queue-policy.ts";
 import { createMeasurer } from "./request-measure.ts";
 import { byteBucketOf, RunTimeModel } from "./run-time-model.ts";
 import { RuntimeProcessDied } from "./runtime-process.ts";
+import { SequenceModel } from "./sequence-model.ts";
+import { SequenceVersion } from "./sequence-version.ts";
 import { type LoadedVersion, ServingVersion } from "./serving-version.ts";
 import type { Device } from "./session.ts";
 
@@ -71,7 +74,8 @@ export class ModelLoader {
     const startMs = this.#options.clock.now();
     const parameters = resolveModelParameters(source.config);
     const device = await this.#resolveDevice(source, parameters);
-    const isShared = this.#options.placement.isShared(source.byteLength, device) && !asksForOwn(parameters);
+    const isShared =
+      this.#options.placement.isShared(source.byteLength, device) && !asksForOwn(source.config, parameters);
     const places: Place[] = [];
     try {
       const request = this.#request(source, parameters, this.#isOpen(source, parameters, device) ? "auto" : device, 1);
@@ -192,24 +196,34 @@ export class ModelLoader {
       classNames: result.classNames,
       loadMs: clock.now() - tried.startMs,
     };
-    const model = new BatchedModel(description, {
+    const limits = {
       clock,
       observers: tried.observers,
       maxQueueRequests: parameters.maxQueueRequests ?? config.maxQueueRequests,
       maxQueueBytes: parameters.maxQueueBytes ?? config.maxQueueBytes,
       slotBytes: Math.min(...places.map((place) => place.slot.slotBytes)),
-      splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
-      limits: parameters,
-      measurer,
-      runTimes,
-    });
-    const version = new ServingVersion(model, loaded, places, {
+    };
+    const instanceOptions = {
       clock,
       runTimeoutMs,
       loadTimeoutMs: config.loadTimeoutMs,
       buckets: parameters.batchBuckets ?? (result.provider.actual === "cpu" ? [] : bucketsOf(result.signature)),
       report: this.#options.report,
+    };
+    const plan = sequencePlan(result.config);
+    if (plan !== undefined) {
+      const maxBacklogSequences = parameters.maxBacklogSequences ?? config.maxBacklogSequences;
+      const sequences = { ...limits, plan, instances: loaded.length, maxBacklogSequences };
+      return new SequenceVersion(new SequenceModel(description, sequences), loaded, { ...instanceOptions, plan });
+    }
+    const model = new BatchedModel(description, {
+      ...limits,
+      splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
+      limits: parameters,
+      measurer,
+      runTimes,
     });
+    const version = new ServingVersion(model, loaded, places, instanceOptions);
     const chunking = resolveChunking(result.config);
     return chunking === undefined
       ? version
@@ -279,6 +293,7 @@ export class ModelLoader {
       intraOpThreads: parameters.intraOpThreads ?? intraOpThreads,
       maxModelNodes: config.maxModelNodes,
       maxModelBytes: config.maxModelBytes,
+      maxStateBytes: parameters.maxStateBytes ?? config.maxStateBytes,
     };
   }
 
@@ -316,12 +331,19 @@ function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceErro
 
 /** The model's own setting; undefined: the server's. Nothing is sent ahead from a queue in which requests overtake each other or expire. */
 function prefetchOf(config: ModelConfig, { prefetch }: ModelParameters): number | undefined {
+  if (config.sequence_batching !== undefined) return 0; // one batch at a time: the next one needs what it leaves behind
   return prefetch ?? (isSimpleQueue(queuePolicy(config)) ? undefined : 0);
 }
 
-/** Whether the model's own settings have no meaning in a shared process, whose models run one thread each and one batch at a time. */
-function asksForOwn({ intraOpThreads = 0, prefetch = 0 }: ModelParameters): boolean {
-  return intraOpThreads > 1 || prefetch > 0;
+/**
+ * Whether the model's own settings have no meaning in a shared process, whose models run one thread each and one batch at a time, or its sequences
+ * would end when a neighbour takes the process along.
+ */
+function asksForOwn(
+  { sequence_batching }: ModelConfig,
+  { intraOpThreads = 0, prefetch = 0 }: ModelParameters,
+): boolean {
+  return intraOpThreads > 1 || prefetch > 0 || sequence_batching !== undefined;
 }
 
 /** On for streams, and for every request where the configuration names no max_batch_size, unless the model's setting says otherwise. */

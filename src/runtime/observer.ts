@@ -79,6 +79,12 @@ export interface DecoupledAnswerRecord {
   readonly computeOutputMs: number;
 }
 
+/**
+ * Why a sequence ended: its END was answered, it was idle for too long, its caller went away or missed a deadline, its state was lost with a runtime
+ * process, or its `timeout` passed in the backlog.
+ */
+export type SequenceEnd = "end" | "idle" | "cancelled" | "lost" | "expired";
+
 /** The state of a model version, in KServe's words of RepositoryIndex plus FAILED as UNAVAILABLE with a reason. */
 export type ModelState = "LOADING" | "READY" | "UNLOADING" | "UNAVAILABLE";
 
@@ -109,6 +115,10 @@ export interface Observer {
   onEnd?(model: ModelDescription, record: RequestRecord): void;
   /** An execution has ended. */
   onBatch?(model: ModelDescription, record: BatchRecord): void;
+  /** So many sequences of the model have a slot now, and so many wait for one. */
+  onSequences?(model: ModelDescription, active: number, waiting: number): void;
+  /** A sequence that had begun has ended. */
+  onSequenceEnd?(model: ModelDescription, reason: SequenceEnd): void;
   /** A model version changed its state. `loadMs` on READY and on a failed load, `description` on READY. */
   onModelState?(name: string, version: string, state: ModelState, detail: ModelStateDetail): void;
   /** The version's series end: it was unloaded. */
@@ -188,6 +198,26 @@ export class ObserverList implements Required<Observer> {
     for (const observer of this.#observers) {
       try {
         observer.onBatch?.(model, record);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onSequences(model: ModelDescription, active: number, waiting: number): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onSequences?.(model, active, waiting);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onSequenceEnd(model: ModelDescription, reason: SequenceEnd): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onSequenceEnd?.(model, reason);
       } catch (error) {
         this.#report(error);
       }

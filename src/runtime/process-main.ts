@@ -20,6 +20,7 @@ import {
 import { watchFront } from "./front-watch.ts";
 import type { AnswerRange, BodyReference, ControlRequest } from "./load-protocol.ts";
 import { LoadedModel } from "./loaded-model.ts";
+import { StateTooLargeError } from "./sequence-state.ts";
 import { type Device, devices, OutputTooLargeError, Session } from "./session.ts";
 
 /**
@@ -179,7 +180,8 @@ function oneNodeModel(): Uint8Array {
 
 function toFailure(error: unknown, kind: number): Failure {
   const detail = error instanceof Error ? detailOf(error) : String(error);
-  if (error instanceof OutputTooLargeError) return { reason: "too_large", message: error.message, detail: "" };
+  if (error instanceof OutputTooLargeError || error instanceof StateTooLargeError)
+    return { reason: "too_large", message: error.message, detail: "" };
   if (error instanceof InferenceError) {
     const known = toInferenceError(error);
     const reason = known.reason === "refused" || known.reason === "invalid" ? known.reason : "internal";

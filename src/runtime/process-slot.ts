@@ -18,6 +18,8 @@ export interface Resident {
   onLoaded(): void;
   /** The session cannot be used until {@link onLoaded}, or not soon. */
   onUnavailable(error: InferenceError): void;
+  /** The process has ended, and with it whatever the session remembered. After what was under way has heard of it. */
+  onLost?(): void;
 }
 
 export type ProcessEvent = "started" | "crash" | "timeout" | "memory" | "stopped";
@@ -314,6 +316,7 @@ export class ProcessSlot {
       if (isAnyones) residency.breaker.record();
       residency.isLoaded = false;
       this.#turns.withdraw(residency);
+      residency.resident.onLost?.();
     }
     this.#restartLater();
     if (this.#controls.length > 0) this.#dispatch(); // does not wait for residents that have to

@@ -120,7 +120,78 @@ const refused: [string, string, RegExp][] = [
     "dynamic_batching { preserve_ordering: true default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 1 } }",
     /DELAY.*preserve_ordering/,
   ],
-  ["sequences", "sequence_batching { }", /sequence_batching is not supported/],
+  ["iterative sequences", "sequence_batching { iterative_sequence: true }", /iterative_sequence is not supported/],
+  ["a control without a name", "sequence_batching { control_input { } }", /control tensor must have a name for m/],
+  [
+    "one tensor for two controls",
+    'sequence_batching { control_input { name: "A" } control_input { name: "A" } }',
+    /'A' is specified for multiple control kinds for m/,
+  ],
+  [
+    "a control twice",
+    'sequence_batching { control_input { name: "A" control { int32_false_true: [ 0, 1 ] } } control_input { name: "B" control { int32_false_true: [ 0, 1 ] } } }',
+    /specifies multiple CONTROL_SEQUENCE_START tensors for m/,
+  ],
+  [
+    "a control without values",
+    'sequence_batching { control_input { name: "A" control { kind: CONTROL_SEQUENCE_READY } } }',
+    /must specify either 'int32_false_true', 'fp32_false_true' or 'bool_false_true' for CONTROL_SEQUENCE_READY for m/,
+  ],
+  [
+    "a control with values of two types",
+    'sequence_batching { control_input { name: "A" control { int32_false_true: [ 0, 1 ] fp32_false_true: [ 0, 1 ] } } }',
+    /specifies more than one from/,
+  ],
+  [
+    "a control with three values",
+    'sequence_batching { control_input { name: "A" control { fp32_false_true: [ 0, 1, 2 ] } } }',
+    /'fp32_false_true' must have exactly 2 entries/,
+  ],
+  [
+    "a correlation of floats",
+    'sequence_batching { control_input { name: "A" control { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_FP32 } } }',
+    /Allowed data types are TYPE_UINT64/,
+  ],
+  [
+    "a correlation with values",
+    'sequence_batching { control_input { name: "A" control { kind: CONTROL_SEQUENCE_CORRID bool_false_true: [ false, true ] } } }',
+    /must not specify either/,
+  ],
+  [
+    "a utilization above 1",
+    "sequence_batching { direct { minimum_slot_utilization: 1.5 } }",
+    /in range \(0.0, 1.0\] for m/,
+  ],
+  [
+    "a preferred size of 0",
+    "max_batch_size: 4 sequence_batching { oldest { preferred_batch_size: [ 0 ] } }",
+    /preferred batch size must be positive for m/,
+  ],
+  [
+    "a preferred size above max_batch_size",
+    "max_batch_size: 4 sequence_batching { oldest { preferred_batch_size: [ 8 ] } }",
+    /preferred batch size must be <= max batch size for m/,
+  ],
+  [
+    "a state without an output",
+    'sequence_batching { state { input_name: "S" data_type: TYPE_FP32 dims: [ 1 ] } }',
+    /state\[0\] has no output_name/,
+  ],
+  [
+    "an initial state of another length",
+    'sequence_batching { state { input_name: "S" output_name: "T" data_type: TYPE_FP32 dims: [ 2 ] initial_state { name: "zero" data_type: TYPE_FP32 dims: [ 3 ] zero_data: true } } }',
+    /'initial_state' dim for input name 'S' doesn't match 'state' dim description. 3 != 2/,
+  ],
+  [
+    "an initial state of any length",
+    'sequence_batching { state { input_name: "S" output_name: "T" data_type: TYPE_FP32 dims: [ -1 ] initial_state { name: "zero" data_type: TYPE_FP32 dims: [ -1 ] zero_data: true } } }',
+    /contains variable dimensions/,
+  ],
+  [
+    "an initial state from elsewhere",
+    'sequence_batching { state { input_name: "S" output_name: "T" data_type: TYPE_FP32 dims: [ 1 ] initial_state { name: "file" data_type: TYPE_FP32 dims: [ 1 ] data_file: "../secret" } } }',
+    /the name of a file in the folder 'initial_state'/,
+  ],
   ["ensembles", "ensemble_scheduling { }", /ensemble_scheduling is not supported/],
   [
     "chunks beside decoupled: false",
@@ -178,6 +249,11 @@ const refusedTogether: [string, string, RegExp][] = [
   ],
   ["a cost input without a limit", ours("sluice_cost_input", "x"), /'sluice_cost_input' needs 'sluice_max_batch_cost'/],
   [
+    "chunks of sequences",
+    `sequence_batching { } ${ours("sluice_chunk_axis", "0")}`,
+    /'sluice_chunk_axis' does not apply/,
+  ],
+  [
     "a cost limit without an input",
     ours("sluice_max_batch_cost", "9"),
     /'sluice_max_batch_cost' needs 'sluice_cost_input'/,
@@ -198,6 +274,8 @@ const values: [string, string, object][] = [
   ["sluice_split_oversized", "false", { splitOversized: false }],
   ["sluice_max_queue_requests", "5", { maxQueueRequests: 5 }],
   ["sluice_max_queue_bytes", "1000", { maxQueueBytes: 1000 }],
+  ["sluice_max_backlog_sequences", "0", { maxBacklogSequences: 0 }],
+  ["sluice_max_state_bytes", "1024", { maxStateBytes: 1024 }],
   ["sluice_intra_op_threads", "2", { intraOpThreads: 2 }],
   ["sluice_device", "webgpu", { device: "webgpu" }],
   ["sluice_batch_buckets", "1, 2,8", { batchBuckets: [1, 2, 8] }],

@@ -14,6 +14,7 @@ describe("statusCode", () => {
     draining: 14,
     loading: 14,
     restarting: 14,
+    sequence_lost: 14,
     quota: 8,
     too_large: 8,
     deadline: 4,

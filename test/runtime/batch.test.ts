@@ -245,6 +245,7 @@ describe("an answer that does not fit its batch", () => {
         writeMs: 0,
         residentBytes: 0,
         isFinal: true,
+        stateShapes: [],
         inlined: Buffer.alloc(0),
         outputs: output === undefined ? [] : [{ ...good, ...output }],
       };
@@ -266,6 +267,7 @@ describe("an answer that does not fit its batch", () => {
           writeMs: 0,
           residentBytes: 0,
           isFinal: true,
+          stateShapes: [],
           inlined: Buffer.alloc(0),
           outputs: [{ ...good, datatype: "BYTES" as const, length: data.length }],
         };

@@ -29,8 +29,7 @@ const milliseconds = fc.double({ min: 0, max: 1e9, noNaN: true });
 
 const aRun = record({
   sessionId: u32,
-  sequenceSlot: u32,
-  sequenceFlags: fc.integer({ min: 0, max: 255 }),
+  sequences: fc.array(record({ slot: u32, flags: fc.integer({ min: 0, max: 255 }) }), { maxLength: 6 }),
   inputs: fc.array(
     record({
       index: u16,
@@ -54,6 +53,7 @@ const aRan = record({
     record({ index: u16, datatype: fc.constantFrom(...datatypes), shape, offset: size, length: size }),
     { maxLength: 6 },
   ),
+  stateShapes: fc.array(u32, { maxLength: 6 }),
   inlined: fc.uint8Array({ maxLength: 1000 }).map((bytes) => Buffer.from(bytes)),
 });
 
@@ -99,7 +99,7 @@ describe("frames", () => {
           offset: 0,
           length: 0,
         }));
-        const times = { readMs: 0, inferMs: 0, writeMs: 0, residentBytes: 0, isFinal: true };
+        const times = { readMs: 0, inferMs: 0, writeMs: 0, residentBytes: 0, isFinal: true, stateShapes: [] };
         const frame = only(encodeRan(1, { ...times, outputs, inlined: Buffer.alloc(inlinedBytes, 7) }));
         assert.equal(decodeRan(frame.body).inlined.length, inlinedBytes);
       }),
@@ -125,7 +125,7 @@ describe("frames", () => {
       shape: [1, 2],
       segments: [{ arena: 0, offset: 8 * index, length: 8, rows: 1 }],
     }));
-    const times = { sessionId: 1, sequenceSlot: 0, sequenceFlags: 0, outputOffset: 0, outputLimit: 1 };
+    const times = { sessionId: 1, sequences: [], outputOffset: 0, outputLimit: 1 };
     const run = { ...times, inputs, outputs: [] };
     const message = encodeRun(7, run);
     assert.ok(message.length > maxFrameBytes);

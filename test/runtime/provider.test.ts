@@ -21,6 +21,7 @@ const request: LoadRequest = {
   intraOpThreads: 1,
   maxModelNodes: 10,
   maxModelBytes: 10_000_000,
+  maxStateBytes: 1 << 20,
 };
 
 /** What is said of a model with one node that ONNX Runtime does not know. */

@@ -43,6 +43,7 @@ function loadRequest(partial: Partial<LoadRequest> = {}): LoadRequest {
     intraOpThreads: 1,
     maxModelNodes: 1_000_000,
     maxModelBytes: 1 << 30,
+    maxStateBytes: 1 << 20,
     ...partial,
   };
 }

@@ -30,7 +30,16 @@ export function echo(arena: Arena, run: RunFrame, signature: Signature): RanFram
     offset += whole.length;
     return output;
   });
-  return { readMs: 1, inferMs: 1, writeMs: 1, residentBytes: 0, isFinal: true, inlined: Buffer.alloc(0), outputs };
+  return {
+    readMs: 1,
+    inferMs: 1,
+    writeMs: 1,
+    residentBytes: 0,
+    isFinal: true,
+    stateShapes: [],
+    inlined: Buffer.alloc(0),
+    outputs,
+  };
 }
 
 interface Pending {

@@ -28,6 +28,7 @@ function loadRequest(sessionId: number): LoadRequest {
     intraOpThreads: 1,
     maxModelNodes: 1,
     maxModelBytes: 1,
+    maxStateBytes: 1 << 20,
   };
 }
 

@@ -7,6 +7,7 @@ import type {
   ModelStateDetail,
   Observer,
   RequestRecord,
+  SequenceEnd,
 } from "../../src/runtime/observer.ts";
 
 /** An observer that keeps what it hears. */
@@ -18,6 +19,9 @@ export class RecordingObserver implements Required<Observer> {
   readonly decoupledAnswers: DecoupledAnswerRecord[] = [];
   readonly ended: RequestRecord[] = [];
   readonly batches: BatchRecord[] = [];
+  /** Sequences with a slot, and without one, as told last. */
+  sequences = { active: 0, waiting: 0 };
+  readonly sequenceEnds: SequenceEnd[] = [];
   readonly states: { readonly model: string; readonly state: ModelState; readonly detail: ModelStateDetail }[] = [];
   readonly removed: string[] = [];
   readonly processes: string[] = [];
@@ -39,6 +43,12 @@ export class RecordingObserver implements Required<Observer> {
   }
   onBatch(_model: ModelDescription, record: BatchRecord): void {
     this.batches.push(record);
+  }
+  onSequences(_model: ModelDescription, active: number, waiting: number): void {
+    this.sequences = { active, waiting };
+  }
+  onSequenceEnd(_model: ModelDescription, reason: SequenceEnd): void {
+    this.sequenceEnds.push(reason);
   }
   onModelState(name: string, version: string, state: ModelState, detail: ModelStateDetail): void {
     this.states.push({ model: `${name}/${version}`, state, detail });

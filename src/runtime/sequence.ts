@@ -1,0 +1,58 @@
+import type { SequenceEnd } from "./observer.ts";
+import type { QueueEntry } from "./queue-entry.ts";
+import type { SequenceId } from "./sequence-id.ts";
+
+/** A request of a sequence. */
+export interface SequenceItem {
+  readonly entry: QueueEntry;
+  readonly isStart: boolean;
+  readonly isEnd: boolean;
+  /** The element that tells the model the sequence's id; undefined: it does not ask. */
+  readonly correlation: Uint8Array | undefined;
+}
+
+/** A row of an instance's batches that belongs to one sequence at a time. */
+export interface SequenceSlot {
+  readonly instance: number;
+  readonly number: number;
+}
+
+/** Requests of one id from its START to its END, in the order in which they came. At most one of them runs at a time. */
+export class Sequence {
+  readonly id: SequenceId;
+  readonly key: string;
+  /** Where its requests run; undefined: it waits in the backlog, or has been released. */
+  slot: SequenceSlot | undefined;
+  /** Requests that do not run yet. */
+  readonly waiting: SequenceItem[] = [];
+  /** The request that runs. */
+  running: SequenceItem | undefined;
+  /** It takes no further requests: END has come, or it was ended. It keeps its slot until the last one has been answered. */
+  isClosed = false;
+  /** The model may remember something of it: its START has been run. */
+  hasState = false;
+  /** Number of the shapes of its state, as the runtime process gave it; 0: the initial state's. */
+  stateShape = 0;
+  /** When the last request came or was answered: from here it counts as idle. */
+  activeMs = 0;
+  /** When its first waiting request could have run. */
+  readyMs = 0;
+  /** While it waits in the backlog: when all of it fails, by the `timeout` of its requests. */
+  expiresMs = Number.POSITIVE_INFINITY;
+  /** Why it was ended before its END; undefined: it was not. */
+  endReason: SequenceEnd | undefined;
+  /** Stops listening to the caller of its stream. */
+  unlisten: (() => void) | undefined;
+  /** The signal that it listens to. */
+  signal: AbortSignal | undefined;
+
+  constructor(id: SequenceId, key: string) {
+    this.id = id;
+    this.key = key;
+  }
+
+  /** Whether nothing of it waits or runs. */
+  get isQuiet(): boolean {
+    return this.running === undefined && this.waiting.length === 0;
+  }
+}
