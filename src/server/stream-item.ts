@@ -124,7 +124,7 @@ export class StreamItem implements Reply {
   #endWithout(): void {
     const question = this.#question;
     if (question?.request.parameters.get(emptyFinalResponse) === true) {
-      this.respond(emptyAnswer(question), true);
+      this.respond(emptyAnswer(question.request), true);
       return;
     }
     this.isEnded = true;
@@ -146,7 +146,7 @@ export class StreamItem implements Reply {
   }
 }
 
-function emptyAnswer({ request, model }: Question): InferenceResponse {
-  const { name, version } = model.description;
-  return { modelName: name, modelVersion: version, id: request.id, parameters: noParameters, outputs: [] };
+/** Triton's: with the version as the request gives it. */
+function emptyAnswer({ modelName, modelVersion, id }: InferenceRequest): InferenceResponse {
+  return { modelName, modelVersion, id, parameters: noParameters, outputs: [] };
 }

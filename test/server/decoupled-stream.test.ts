@@ -82,7 +82,7 @@ test("a request without answers ends silently, or with an empty answer when it a
   assert.deepEqual(stream.ids, ["told", "f"]);
   const [{ response, errorMessage } = assert.fail()] = stream.responses;
   assert.equal(errorMessage, "");
-  assert.deepEqual([response.modelName, response.modelVersion, response.outputs], ["none", "1", []]);
+  assert.deepEqual([response.modelName, response.modelVersion, response.outputs], ["none", "", []]);
   assert.deepEqual(response.parameters, new Map([["triton_final_response", true]]));
   assert.deepEqual(metadata.get("sluice-items-received"), ["3"]);
   assert.deepEqual(metadata.get("sluice-items-answered"), ["3"], "an end without an answer is an end");

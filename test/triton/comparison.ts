@@ -49,15 +49,16 @@ export class Comparison {
     const ours = itemsOf(sluice, names !== undefined);
     if (theirs.length !== ours.length) {
       const whole = (answer: Answer): Item => ({ code: answer.code, message: answer.message, response: answer });
-      this.#compareItem(id, whole(triton), whole(sluice));
+      this.compareItem(id, whole(triton), whole(sluice));
       return;
     }
     theirs.forEach((item, i) => {
-      this.#compareItem(names?.[i] ?? id, item, ours[i]);
+      this.compareItem(names?.[i] ?? id, item, ours[i]);
     });
   }
 
-  #compareItem(name: string, triton: Item, sluice: Item | undefined): void {
+  /** Compares one answer to one request. */
+  compareItem(name: string, triton: Item, sluice: Item | undefined): void {
     this.compared++;
     if (isDeepStrictEqual(triton, sluice)) return;
     const found =

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { modelBytes, node, tensor, value } from "../model/build-model.ts";
 
 /** One model of the compared repository. */
@@ -9,8 +9,8 @@ export interface ComparedModel {
   readonly config: string;
   /** ONNX files by version. All their operators are exact, so that answers are equal bit by bit whatever ONNX Runtime computes them. */
   readonly versions: Readonly<Record<string, Buffer>>;
-  /** Files beside config.pbtxt. */
-  readonly files?: Readonly<Record<string, string>>;
+  /** Files beside config.pbtxt, by their path. */
+  readonly files?: Readonly<Record<string, string | Buffer>>;
 }
 
 /** Elements of ONNX's TensorProto.DataType by the datatype's name in config.pbtxt. */
@@ -223,13 +223,17 @@ export const comparedModels: readonly ComparedModel[] = [
 export function writeRepository(
   folder: string,
   backend: "onnxruntime" | "python",
+  models: readonly ComparedModel[],
   alter: (versionFolder: string) => void = () => {},
 ): void {
-  for (const { name, config, versions, files = {} } of comparedModels) {
+  for (const { name, config, versions, files = {} } of models) {
     const model = join(folder, name);
     mkdirSync(model, { recursive: true });
     writeFileSync(join(model, "config.pbtxt"), `backend: "${backend}"\n${config}`);
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(model, file), text);
+    for (const [file, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(model, file)), { recursive: true });
+      writeFileSync(join(model, file), content);
+    }
     for (const [version, bytes] of Object.entries(versions)) {
       const versionFolder = join(model, version);
       mkdirSync(versionFolder);

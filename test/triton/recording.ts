@@ -1,16 +1,21 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Answer } from "./exchange.ts";
-import type { Answers } from "./session.ts";
 
-/** Triton's answers, one JSON line a case: so that every run of the tests has them, and a change shows which. */
-const file = join(import.meta.dirname, "recorded.jsonl");
+/** Triton's answers in a file, one JSON line a case: so that every run of the tests has them, and a change shows which. */
+export class Recording<T> {
+  readonly #file: string;
 
-export function readRecording(): Answers {
-  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-  return new Map(lines.map((line) => JSON.parse(line) as [string, Answer]));
-}
+  /** @param file relative to this folder */
+  constructor(file: string) {
+    this.#file = join(import.meta.dirname, file);
+  }
 
-export function writeRecording(answers: Answers): void {
-  writeFileSync(file, `${[...answers].map((entry) => JSON.stringify(entry)).join("\n")}\n`);
+  read(): ReadonlyMap<string, T> {
+    const lines = readFileSync(this.#file, "utf8").trimEnd().split("\n");
+    return new Map(lines.map((line) => JSON.parse(line) as [string, T]));
+  }
+
+  write(answers: ReadonlyMap<string, T>): void {
+    writeFileSync(this.#file, `${[...answers].map((entry) => JSON.stringify(entry)).join("\n")}\n`);
+  }
 }

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, credentials } from "@grpc/grpc-js";
-import { writeRepository } from "./models.ts";
+import { type ComparedModel, writeRepository } from "./models.ts";
 
 const root = join(process.env.TEST_TOOLS ?? join(homedir(), ".cache", "sluice-ci"), "triton");
 
@@ -20,12 +20,10 @@ export interface RunningTriton {
   stop(): Promise<void>;
 }
 
-/** Starts the installed Triton over the compared models, all loaded, under explicit model control. */
-export async function startTriton(): Promise<RunningTriton> {
+/** Starts the installed Triton over models that `script` runs, all loaded, under explicit model control. */
+export async function startTriton(models: readonly ComparedModel[], script: string): Promise<RunningTriton> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-triton-"));
-  writeRepository(folder, "python", (version) =>
-    cpSync(join(import.meta.dirname, "onnx_model.py"), join(version, "model.py")),
-  );
+  writeRepository(folder, "python", models, (version) => cpSync(script, join(version, "model.py")));
   const [grpc, http, metrics] = await freePorts(3);
   const options = {
     "model-repository": folder,

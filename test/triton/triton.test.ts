@@ -6,13 +6,16 @@ import { before, describe, test } from "node:test";
 import { startTestServer } from "../support/test-server.ts";
 import { Comparison, type Mismatch } from "./comparison.ts";
 import { differences, unsteadyAnswers } from "./differences.ts";
-import { writeRepository } from "./models.ts";
-import { readRecording, writeRecording } from "./recording.ts";
+import type { Answer } from "./exchange.ts";
+import { comparedModels, writeRepository } from "./models.ts";
+import { Recording } from "./recording.ts";
+import { scenarioDifferences } from "./scenarios/scenario-differences.ts";
 import { type Answers, allCases, askEverything } from "./session.ts";
 import { isTritonInstalled, startTriton } from "./triton-server.ts";
 
 const isRecording = process.env.TEST_RECORD === "1";
 const isRequired = process.env.TEST_REQUIRE_ALL === "1" || isRecording;
+const recording = new Recording<Answer>("recorded.jsonl");
 const noTriton = !isTritonInstalled && !isRequired && "Triton is not installed: run .ci/install-triton";
 
 function compare(triton: Answers, sluice: Answers, allowed = differences): Comparison {
@@ -37,7 +40,7 @@ describe("Triton's answers", () => {
 
   before(async () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-compared-"));
-    writeRepository(folder, "onnxruntime");
+    writeRepository(folder, "onnxruntime", comparedModels);
     const server = await startTestServer(folder, { modelControl: "explicit", loadModel: ["*"] });
     try {
       assert.deepEqual(await server.started, []);
@@ -49,20 +52,23 @@ describe("Triton's answers", () => {
   });
 
   test("live: as recorded, and as sluice's", { skip: noTriton, timeout: 300_000 }, async () => {
-    const triton = await startTriton();
+    const triton = await startTriton(comparedModels, join(import.meta.dirname, "onnx_model.py"));
     let live: Answers;
     try {
       live = await askEverything(triton.address, "python");
     } finally {
       await triton.stop();
     }
-    if (isRecording) writeRecording(live);
-    assertExplained(compare(readRecording(), live, unsteadyAnswers), "the recording is stale, TEST_RECORD=1 renews it");
+    if (isRecording) recording.write(live);
+    assertExplained(
+      compare(recording.read(), live, unsteadyAnswers),
+      "the recording is stale, TEST_RECORD=1 renews it",
+    );
     assertExplained(compare(live, sluice), "undocumented differences from the running Triton");
   });
 
   test("recorded: as sluice's but for the documented differences, each of which occurs", () => {
-    const comparison = compare(readRecording(), sluice);
+    const comparison = compare(recording.read(), sluice);
     assertExplained(comparison, "undocumented differences");
     assert.deepEqual(comparison.missing, [], "differences that do not occur any more");
     assert.ok(comparison.compared > 1_500, `${comparison.compared} answers compared`);
@@ -74,7 +80,7 @@ describe("Triton's answers", () => {
     const [response = {}] = answer.responses;
     const changed = { ...response, raw_output_contents: [...response.raw_output_contents].reverse() };
     const wrong = new Map([...sluice, [id, { ...answer, responses: [changed] }]]);
-    const others = compare(readRecording(), wrong).mismatches;
+    const others = compare(recording.read(), wrong).mismatches;
     assert.deepEqual(
       others.map(({ name }) => name),
       [id],
@@ -87,6 +93,6 @@ test("docs/compatibility.md lists exactly these differences", () => {
   const rows = [...text.matchAll(/^\| `([a-z-]+)` *\| (.*?) *\| (.*?) *\|$/gm)].map(([, ...cells]) => cells);
   assert.deepEqual(
     rows,
-    differences.map(({ id, what, reason }) => [id, what, reason]),
+    [...differences, ...scenarioDifferences].map(({ id, what, reason }) => [id, what, reason]),
   );
 });
