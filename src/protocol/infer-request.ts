@@ -73,12 +73,10 @@ function resolveOutput(output: ParsedOutput): RequestedOutput {
 
 function resolveInputs(request: ParsedRequest): readonly Tensor[] {
   const { inputs, rawContents } = request;
-  const tensors: Tensor[] = [];
-  for (let i = 0; i < inputs.length; i++) {
-    const input = inputs[i] as ParsedInput; // i is below the length
+  const tensors = inputs.map((input, i) => {
     refuseSharedMemory(input.parameters, input.name, input.contents !== undefined, request.modelName);
-    tensors.push(resolveInput(input, takeData(request, input, i), request));
-  }
+    return resolveInput(input, takeData(request, input, i), request);
+  });
   if (rawContents.length > inputs.length) {
     throw new InferenceError(
       "invalid",

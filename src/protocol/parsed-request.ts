@@ -50,16 +50,17 @@ export function parseInferRequest(bytes: Buffer): ParsedRequest {
   let modelVersion = "";
   let id = "";
   let parameters: Map<string, WireParameter> | undefined;
-  const inputs: ParsedInput[] = [];
-  const outputs: ParsedOutput[] = [];
-  const rawContents: Uint8Array[] = [];
+  let inputs: ParsedInput[] | undefined;
+  let outputs: ParsedOutput[] | undefined;
+  let rawContents: Uint8Array[] | undefined;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === requestTags.modelName) modelName = reader.name();
     else if (tag === requestTags.modelVersion) modelVersion = reader.name();
     else if (tag === requestTags.id) id = reader.string();
-    else if (tag === requestTags.input) append(inputs, parseInput(reader), "inputs");
-    else if (tag === requestTags.rawContents) append(rawContents, reader.bytesField(), "raw_input_contents");
-    else if (tag === requestTags.output) append(outputs, parseOutput(reader), "outputs");
+    else if (tag === requestTags.input) inputs = append(inputs, parseInput(reader), "inputs");
+    else if (tag === requestTags.rawContents)
+      rawContents = append(rawContents, reader.bytesField(), "raw_input_contents");
+    else if (tag === requestTags.output) outputs = append(outputs, parseOutput(reader), "outputs");
     else if (tag === requestTags.parameters) parameters = readParameter(reader, parameters);
     else reader.skip(tag, 7);
   }
@@ -68,16 +69,19 @@ export function parseInferRequest(bytes: Buffer): ParsedRequest {
     modelVersion,
     id,
     parameters: parameters ?? noWireParameters,
-    inputs,
-    outputs,
-    rawContents,
+    inputs: inputs ?? [],
+    outputs: outputs ?? [],
+    rawContents: rawContents ?? [],
     byteLength: bytes.length,
   };
 }
 
-function append<T>(list: T[], item: T, field: string): void {
+/** A list of one item is made with room for one: the first `push` onto an empty list takes room for 17. */
+function append<T>(list: T[] | undefined, item: T, field: string): T[] {
+  if (list === undefined) return [item];
   if (list.length === maxTensors) throw new InferenceError("invalid", `request has more than ${maxTensors} ${field}`);
   list.push(item);
+  return list;
 }
 
 function parseInput(reader: WireReader): ParsedInput {
@@ -93,8 +97,7 @@ function parseInput(reader: WireReader): ParsedInput {
     else if (tag === inputTags.shape || tag === inputTags.shapeItem) readShape(reader, tag === inputTags.shape, shape);
     else if (tag === inputTags.contents) {
       const end = reader.fieldEnd();
-      ranges ??= [];
-      append(ranges, { start: reader.position, end }, "pieces of contents");
+      ranges = append(ranges, { start: reader.position, end }, "pieces of contents");
       reader.position = end;
     } else if (tag === inputTags.parameters) parameters = readParameter(reader, parameters);
     else reader.skip(tag, 5);

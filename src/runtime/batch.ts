@@ -92,8 +92,9 @@ export function splitBatch(
       splitOutput(output, spec, read, entries, signature.maxBatchSize > 0 ? paddedRows : undefined),
     );
   }
+  const all = signature.outputs.map((_, index) => index);
   return entries.map((entry, position) => {
-    const indexes = entry.outputs.length > 0 ? entry.outputs : signature.outputs.map((_, index) => index);
+    const indexes = entry.outputs.length > 0 ? entry.outputs : all;
     return indexes.map((index) => {
       const tensor = columns.get(index)?.[position];
       if (tensor === undefined) throw invalidAnswer(`no output ${index}`);
@@ -131,11 +132,16 @@ function splitOutput(
   if (index.offset(batchRows) !== output.length) throw invalidAnswer(`${output.length} bytes for output '${name}'`);
   const isShared = output.length <= smallOutputBytes || entries.length === 1;
   let row = 0;
+  let shape: readonly number[] = [];
+  let shapeRows = -1;
   return entries.map((entry) => {
     const start = index.offset(row);
     row += entry.rows;
     const end = index.offset(row);
-    const shape = responseShape(spec, output.shape, entry.rows);
+    if (entry.rows !== shapeRows) {
+      shape = responseShape(spec, output.shape, entry.rows); // neighbours of as many rows share it
+      shapeRows = entry.rows;
+    }
     if (whole === undefined) return { name, datatype, shape, data: read(output.offset + start, end - start) };
     const view = whole.subarray(start, end);
     return { name, datatype, shape, data: isShared ? view : Buffer.from(view) };
