@@ -311,6 +311,13 @@ export const serveOptions = {
     group: "Queues and memory",
     description: "Most bytes that one instance of a model keeps as state of its sequences.",
   },
+  tenants: {
+    kind: "string",
+    default: "",
+    group: "Queues and memory",
+    description:
+      "YAML file of tenants: their weights in the queues and their limits, read again when it changes or at SIGHUP; empty: all callers are one tenant.",
+  },
   maxBufferedBytes: {
     kind: "integer",
     default: Math.floor(memoryAllowanceBytes() / 4),

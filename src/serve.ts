@@ -14,6 +14,8 @@ import { HttpServer } from "./server/http.ts";
 import { formatAddress } from "./server/listener.ts";
 import { createLog, type Log } from "./server/log.ts";
 import { createGrpcServer, type GrpcServer, type GrpcServerLoad } from "./server/server.ts";
+import { TenantDirectory } from "./server/tenant-directory.ts";
+import { TenantsWatch } from "./server/tenants-watch.ts";
 import { packageVersion } from "./version.ts";
 
 /** A server that answers. */
@@ -28,6 +30,8 @@ export interface RunningServer {
   models(): readonly ModelDescription[];
   /** What the gRPC side holds at this moment; all zero when nobody calls. */
   load(): GrpcServerLoad;
+  /** Reads the tenants file again, as SIGHUP asks for; a file that is broken is reported and changes nothing. */
+  reload(): void;
   /** Stops in the order of docs/architecture.md within the exit timeout; resolves to whether all calls ended by themselves. */
   stop(): Promise<boolean>;
 }
@@ -50,16 +54,18 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   }
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   const folder = new RepositoryFolder(path);
+  const tenants = config.tenants === "" ? undefined : new TenantDirectory();
+  const tenantsWatch = tenants && new TenantsWatch(config.tenants, tenants, systemClock, log);
   const telemetry = startTelemetry(config, {
     methods: servedMethods(),
     serviceVersion: packageVersion(),
     warn: (message, error) => log.warn(message, { error }),
   });
   const placement = createPlacement(config, telemetry.observer, log);
-  const repository = createRepository(folder, config, placement, telemetry.observer, log);
+  const repository = createRepository(folder, { config, placement, tenants, observer: telemetry.observer, log });
   telemetry.setRuntimeMemory(() => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) })));
   try {
-    const grpc = createGrpcServer({ repository, config, callObserver: telemetry.callObserver, log });
+    const grpc = createGrpcServer({ repository, config, tenants, callObserver: telemetry.callObserver, log });
     const metrics = config.metrics ? telemetry.metricsHandler : undefined;
     const http = new HttpServer({ config, repository, isStopping: () => grpc.isStopping, metrics, log });
     const grpcAddress = formatAddress(await grpc.start());
@@ -78,12 +84,15 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       started,
       models: () => readyModels(repository),
       load: () => grpc.load,
+      reload: () => tenantsWatch?.reload(),
       stop: () => {
+        tenantsWatch?.stop();
         stopping ??= stop(parts);
         return stopping;
       },
     };
   } catch (error) {
+    tenantsWatch?.stop();
     placement.kill();
     await telemetry.shutdown(0);
     throw error;
@@ -115,12 +124,17 @@ function createPlacement(config: ServeConfig, observer: Observer, log: Log): Pla
   });
 }
 
+interface RepositorySurroundings {
+  readonly config: ServeConfig;
+  readonly placement: Placement;
+  readonly tenants: TenantDirectory | undefined;
+  readonly observer: Observer;
+  readonly log: Log;
+}
+
 function createRepository(
   folder: RepositoryFolder,
-  config: ServeConfig,
-  placement: Placement,
-  observer: Observer,
-  log: Log,
+  { config, placement, tenants, observer, log }: RepositorySurroundings,
 ): ModelRepository {
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
   const observers = new ObserverList([observer], onObserverError);
@@ -128,6 +142,7 @@ function createRepository(
     config,
     placement,
     clock: systemClock,
+    shares: tenants,
     report: (message, detail) => log.warn(message, { detail }),
   });
   return new ModelRepository({

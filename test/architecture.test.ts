@@ -25,7 +25,7 @@ const rules: Readonly<Record<string, Rule>> = {
     folders: ["statistics", "runtime/observer.ts", "runtime/model.ts", "model"],
     packages: ["@opentelemetry/"],
   },
-  server: { folders: ["protocol", "runtime", "monitor"], packages: ["@grpc/grpc-js"] },
+  server: { folders: ["protocol", "runtime", "monitor"], packages: ["@grpc/grpc-js", "yaml"] },
   client: { folders: ["protocol"], packages: ["@grpc/grpc-js"] },
   serve: { folders: ["protocol", "runtime", "monitor", "server", "model", "statistics"], packages: [] },
   cli: {

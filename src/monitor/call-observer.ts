@@ -1,6 +1,7 @@
 import { instruments, maxMethods, otherValue, serverErrorStatuses, statusNames } from "./instruments.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup, SeriesRegistry } from "./series-registry.ts";
+import type { TenantMeter } from "./tenant-series.ts";
 
 /** Seen from the server. */
 export type MessageDirection = "received" | "sent";
@@ -13,10 +14,17 @@ export interface CallObserver {
   onCallEnd(method: string, statusCode: number, durationMs: number): void;
   /** One message of a stream was decoded or written. */
   onStreamMessage(method: string, direction: MessageDirection): void;
+  /** A request was refused because of its tenant's limits. */
+  onTenantRefused(tenant: string): void;
 }
 
 /** Hears nothing: measuring is switched off. */
-export const nullCallObserver: CallObserver = { onCallStart() {}, onCallEnd() {}, onStreamMessage() {} };
+export const nullCallObserver: CallObserver = {
+  onCallStart() {},
+  onCallEnd() {},
+  onStreamMessage() {},
+  onTenantRefused() {},
+};
 
 const unknownStatus = statusNames.indexOf("UNKNOWN");
 
@@ -72,8 +80,13 @@ class MethodSeries {
  * The instruments of the rpc conventions and of streams, one set of series per registered method.
  *
  * @param methods the registered ones, at most {@link maxMethods}; whatever else is called is counted as `_OTHER`.
+ * @param tenants hears of refusals; absent: there are no tenants
  */
-export function createCallObserver(registry: SeriesRegistry, methods: readonly string[]): CallObserver {
+export function createCallObserver(
+  registry: SeriesRegistry,
+  methods: readonly string[],
+  tenants?: TenantMeter,
+): CallObserver {
   const byMethod = new Map<string, MethodSeries>();
   for (const method of methods.slice(0, maxMethods)) {
     const name = method.replace(/^\//, "");
@@ -93,5 +106,6 @@ export function createCallObserver(registry: SeriesRegistry, methods: readonly s
     onStreamMessage(method, direction) {
       find(method).messages(direction).add(1);
     },
+    onTenantRefused: (tenant) => tenants?.onRefused(tenant),
   };
 }

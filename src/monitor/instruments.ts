@@ -40,6 +40,9 @@ export const maxShapeBuckets = 64;
 /** Runtime processes whose memory is shown; the same bound as the option that starts them. */
 export const maxRuntimeProcesses = 1024;
 
+/** Tenants with series of their own: as many as a tenants file may list, and the default one. */
+export const maxTenantSeries = 1001;
+
 /** RPC methods with series of their own; calls to others are counted as `_OTHER`. */
 export const maxMethods = 128;
 
@@ -145,6 +148,7 @@ const method = { key: "rpc.method", values: maxMethods + 1 };
 const errorReason = { key: "error.type", values: reasons };
 const model = [modelName, modelVersion] as const;
 const shapeBucket = { key: "sluice.shape.bucket", values: maxShapeBuckets };
+const tenant = { key: "sluice.tenant", values: maxTenantSeries + 1 };
 
 /** The table. Exported metric names and their units are an interface to dashboards and alerts: a change is a breaking one. */
 export const instruments = {
@@ -255,6 +259,35 @@ export const instruments = {
     unit: "{request}",
     description: "Requests that ended without an answer, by reason.",
     attributes: [...model, { key: "sluice.reason", values: reasons }],
+  },
+  tenantRequests: {
+    name: "sluice.tenant.requests",
+    kind: "counter",
+    unit: "{request}",
+    description: "Requests answered, by tenant; with --tenants only, as the three below.",
+    attributes: [tenant],
+  },
+  tenantRows: {
+    name: "sluice.tenant.rows",
+    kind: "counter",
+    unit: "{row}",
+    description: "Rows answered, by tenant.",
+    attributes: [tenant],
+  },
+  tenantRejections: {
+    name: "sluice.tenant.rejected",
+    kind: "counter",
+    unit: "{request}",
+    description: "Requests that ended without an answer, by tenant and reason; `quota`: a limit of the tenant.",
+    attributes: [tenant, { key: "sluice.reason", values: reasons }],
+  },
+  tenantQueueDuration: {
+    name: "sluice.tenant.queue.duration",
+    kind: "histogram",
+    unit: "s",
+    description: "Time that an answered request waited in its model's queue, by tenant.",
+    attributes: [tenant],
+    boundaries: latencyBoundaries,
   },
   loadDuration: {
     name: "sluice.model.load.duration",

@@ -11,6 +11,7 @@ import { instruments, maxModelVersions, otherValue, restartReasons } from "./ins
 import { ModelSeries } from "./model-series.ts";
 import type { CounterSeries } from "./series.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
+import type { TenantMeter } from "./tenant-series.ts";
 
 /** Milliseconds to seconds; a clock that seems to have run backwards counts as no time. NaN stays, for the series to drop and count. */
 function seconds(milliseconds: number): number {
@@ -35,10 +36,13 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "
   readonly #byDescription = new WeakMap<ModelDescription, ModelSeries>();
   readonly #processes: CounterSeries;
   readonly #restarts: ReadonlyMap<string, CounterSeries>;
+  readonly #tenants: TenantMeter | undefined;
   #overflow: ModelSeries | undefined;
 
-  constructor(registry: SeriesRegistry) {
+  /** @param tenants hears of every request as well; absent: there are no tenants */
+  constructor(registry: SeriesRegistry, tenants?: TenantMeter) {
     this.#registry = registry;
+    this.#tenants = tenants;
     this.#processes = registry.server.level(instruments.runtimeProcesses);
     this.#restarts = new Map(
       restartReasons.map((reason) => [
@@ -68,6 +72,7 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "
   }
 
   onEnd(model: ModelDescription, record: RequestRecord): void {
+    this.#tenants?.onEnd(record);
     const series = this.#find(model);
     if (series === undefined) return;
     if (record.takenMs === 0 && record.queuedMs > 0) series.waiting--;

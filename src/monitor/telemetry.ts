@@ -21,12 +21,13 @@ import { observeProcess, observeRuntimeMemory, type RuntimeMemory } from "./proc
 import { createProducer, scopeName } from "./producer.ts";
 import { type MetricsHandler, PrometheusReader } from "./prometheus-reader.ts";
 import { SeriesRegistry } from "./series-registry.ts";
+import { TenantMeter } from "./tenant-series.ts";
 import { TracingObserver } from "./tracing.ts";
 
 /** The options of the server that concern the monitor. */
 export type TelemetryConfig = Pick<
   ServeConfig,
-  "metrics" | "otlpEndpoint" | "otlpProtocol" | "otlpInterval" | "traceSampleRatio" | "serviceName"
+  "metrics" | "otlpEndpoint" | "otlpProtocol" | "otlpInterval" | "traceSampleRatio" | "serviceName" | "tenants"
 >;
 
 /** What the composition root knows beside the options. */
@@ -93,9 +94,11 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   const stopSdk = startSdk(resource, metricReaders);
   const traces = spanProcessors.length > 0 ? createTracerProvider(resource, spanProcessors) : undefined;
   const stopProcess = observeProcess(registry);
+  const tenants = config.tenants === "" ? undefined : new TenantMeter(registry);
+  const latency = new LatencyObserver(registry, tenants);
   return {
-    observer: createObserver(new LatencyObserver(registry), traces?.getTracer(scopeName), config.traceSampleRatio),
-    callObserver: createCallObserver(registry, options.methods ?? []),
+    observer: createObserver(latency, traces?.getTracer(scopeName), config.traceSampleRatio),
+    callObserver: createCallObserver(registry, options.methods ?? [], tenants),
     metricsHandler: reader.handle,
     setRuntimeMemory: observeRuntimeMemory(registry),
     async shutdown(timeoutMs) {

@@ -37,7 +37,7 @@ export interface BatchedModelOptions {
   /** Which requests of more rows than max_batch_size are split and joined again, instead of refused. */
   readonly splitting: Splitting;
   /** Who gets how much of the model while others wait. Absent: everybody alike. */
-  readonly shares?: TenantShares;
+  readonly shares?: TenantShares | undefined;
   /** What of the model's settings is the batcher's; absent: nothing is set. */
   readonly limits?: BatchLimits;
   /** What its requests cost beside rows and bytes; absent: nothing. */

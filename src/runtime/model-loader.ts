@@ -5,6 +5,7 @@ import { resolveChunking } from "../model/chunking.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
 import { sequencePlan } from "../model/sequence-plan.ts";
+import type { TenantShares } from "../tenant.ts";
 import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import { ChunkedVersion } from "./chunked-model.ts";
@@ -28,6 +29,8 @@ export interface ModelLoaderOptions {
   readonly config: ServeConfig;
   readonly placement: Placement;
   readonly clock: Clock;
+  /** Who gets how much of a model while others wait. Absent: everybody alike. */
+  readonly shares?: TenantShares | undefined;
   /** For the log: what must not travel. */
   report(message: string, detail: string): void;
 }
@@ -218,6 +221,7 @@ export class ModelLoader {
     }
     const model = new BatchedModel(description, {
       ...limits,
+      shares: this.#options.shares,
       splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
       limits: parameters,
       measurer,

@@ -228,7 +228,7 @@ export class RequestQueue {
   }
 
   #cost(entry: QueueEntry): number {
-    return (this.#rowMs || unknownRowMs) * (entry.rows > 1 ? entry.rows : 1);
+    return (this.#rowMs || unknownRowMs) * Math.max(1, entry.rows);
   }
 
   #lineOf(tenant: string): TenantLine {

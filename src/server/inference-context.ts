@@ -1,8 +1,7 @@
 import type { Parameters, RequestContext } from "../inference.ts";
+import { defaultTenant } from "../tenant.ts";
 import type { Call } from "./call.ts";
-
-/** The tenant of callers that are not recognised as anybody else. */
-const defaultTenant = "default";
+import type { TenantAccount, TenantCharge } from "./tenant-account.ts";
 
 /**
  * What the runtime learns about the caller of one request. What few requests need (signal, trace context) is looked up when it is asked for.
@@ -10,10 +9,13 @@ const defaultTenant = "default";
 export class InferenceContext implements RequestContext {
   readonly arrivalTimeMs: number;
   deadlineMs: number;
-  readonly tenant = defaultTenant;
+  tenant: string = defaultTenant;
   readonly isStreamed: boolean;
   readonly #call: Call<Buffer>;
   #isCancelled = false;
+  /** Where it takes a place, and what it takes there; undefined: nowhere, or not any more. */
+  #account: TenantAccount | undefined;
+  #charge: TenantCharge | undefined;
 
   constructor(call: Call<Buffer>, arrivalTimeMs: number, isStreamed: boolean) {
     this.#call = call;
@@ -46,6 +48,23 @@ export class InferenceContext implements RequestContext {
   /** Cancels this request and no other of its stream. Seen by whoever reads `isCancelled` or `signal` from here on, as the batcher does when it takes a batch. */
   cancel(): void {
     this.#isCancelled = true;
+  }
+
+  /** Takes a place in the account of the tenant whose request it is, until {@link leave}. @returns whether there was room */
+  enter(account: TenantAccount, charge: TenantCharge): boolean {
+    this.tenant = account.name;
+    if (!account.tryEnter(charge)) return false;
+    this.#account = account;
+    this.#charge = charge;
+    return true;
+  }
+
+  /** Gives its place back, if it has one: its request has been answered. */
+  leave(): void {
+    const account = this.#account;
+    if (account === undefined || this.#charge === undefined) return;
+    this.#account = undefined;
+    account.leave(this.#charge, performance.now() - this.arrivalTimeMs);
   }
 
   /** Applies `sluice_timeout_ms`, the deadline of one request counted from its arrival; the call's own deadline stays if it is nearer. */

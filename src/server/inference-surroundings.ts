@@ -4,12 +4,15 @@ import type { CallObserver } from "../monitor/call-observer.ts";
 import type { Repository } from "../runtime/repository.ts";
 import type { Admission } from "./admission.ts";
 import type { Log } from "./log.ts";
+import type { TenantDirectory } from "./tenant-directory.ts";
 
 /** What both inference methods work with. */
 export interface InferenceSurroundings {
   readonly repository: Pick<Repository, "find">;
   readonly admission: Admission;
   readonly observer: CallObserver;
+  /** Absent: there are no tenants, and whatever callers say about theirs is not looked at. */
+  readonly tenants?: TenantDirectory | undefined;
   readonly config: Pick<ServeConfig, "streamWindow" | "streamWindowBytes" | "maxMessageBytes">;
   /** Logs an error that is a bug of our own, with its cause; others are the caller's to know. */
   logInternal(error: InferenceError, method: string): void;

@@ -16,11 +16,14 @@ import { type Log, silentLog } from "./log.ts";
 import { type ServiceHandlers, serviceNames } from "./method-table.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { reflectionServices } from "./reflection.ts";
+import type { TenantDirectory } from "./tenant-directory.ts";
 
 /** What a gRPC server is made of. */
 export interface GrpcServerOptions {
   readonly repository: Repository;
   readonly config: ServeConfig;
+  /** Absent: there are no tenants. */
+  readonly tenants?: TenantDirectory | undefined;
   /** Default: nothing is measured. */
   readonly callObserver?: CallObserver;
   /** Default: nothing is logged. */
@@ -66,7 +69,7 @@ export class GrpcServer {
 
   /** @throws InferenceError "invalid" when the configuration would expose the port unintendedly. */
   constructor(options: GrpcServerOptions) {
-    const { repository, config, callObserver: observer = nullCallObserver, log = silentLog } = options;
+    const { repository, config, tenants, callObserver: observer = nullCallObserver, log = silentLog } = options;
     this.#config = config;
     this.#admission = new Admission(config.maxBufferedBytes);
     this.#health = new Health(repository, log);
@@ -78,6 +81,7 @@ export class GrpcServer {
           repository,
           admission: this.#admission,
           observer,
+          tenants,
           config,
           logInternal: internalErrorLogger(log),
         }),

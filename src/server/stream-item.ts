@@ -96,12 +96,14 @@ export class StreamItem implements Reply {
       this.#source = undefined;
     }
     this.#stream.answer(this, bytes);
+    if (isFinal) this.context.leave(); // at last: others of its tenant may come in at once
   }
 
   respondFrom(source: AnswerSource): void {
     if (this.isEnded) return;
     this.#source = source;
     this.#stream.takeFrom(this, source.byteLength);
+    this.context.leave(); // the model is done with it; how fast its answers are read is the stream's affair
   }
 
   /** Gives the next answer of its source. */
@@ -131,6 +133,7 @@ export class StreamItem implements Reply {
     this.#question = undefined;
     this.#source = undefined;
     this.#stream.endWithout(this);
+    this.context.leave();
   }
 
   fail(error: InferenceError): void {
@@ -143,6 +146,7 @@ export class StreamItem implements Reply {
     // An answer that is too large would end the stream: rather one without an id that fills a message by itself.
     const isFit = bytes.length <= this.#stream.maxMessageBytes;
     this.#stream.answer(this, isFit ? bytes : encodeFailure(error, "", this.#echo, issued));
+    this.context.leave();
   }
 }
 

@@ -1,13 +1,14 @@
-import { toInferenceError } from "../errors.ts";
+import { type InferenceError, toInferenceError } from "../errors.ts";
 import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
 import { isDecoupled } from "../runtime/model.ts";
 import { drainingError } from "./admission.ts";
 import { type Call, type CallListener, type CallStatus, errorStatus, okStatus } from "./call.ts";
 import { DecoupledItems } from "./decoupled-items.ts";
-import { type OutputForm, outputFormOf } from "./inference-answer.ts";
+import { type OutputForm, outputFormOf, type Question } from "./inference-answer.ts";
 import { InferenceContext } from "./inference-context.ts";
 import type { InferenceSurroundings } from "./inference-surroundings.ts";
 import { type ItemStream, StreamItem } from "./stream-item.ts";
+import { enterTenantOrWait, type TenantWait } from "./tenant-admission.ts";
 
 /**
  * One ModelStreamInfer call. Every message takes a place in the window, counted in messages and in bytes, from its decoding until HTTP/2
@@ -27,6 +28,8 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   #last: StreamItem | undefined;
   /** Requests to decoupled models, which are not among those; undefined until there was one. */
   #decoupled: DecoupledItems | undefined;
+  /** The message that waits for room among its tenant's requests; nothing is read meanwhile. */
+  #wait: TenantWait | undefined;
   /** Places taken of the window. */
   #messages = 0;
   /** Bytes charged: requests, held answers, and answers that HTTP/2 has not accepted. */
@@ -48,7 +51,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   }
 
   onMessage(bytes: Buffer): void {
-    const { repository, admission, observer } = this.#surroundings;
+    const { repository, admission, observer, tenants } = this.#surroundings;
     this.#isReadAsked = false;
     observer.onStreamMessage(this.#call.method, "received");
     const item = new StreamItem(this, bytes.length, new InferenceContext(this.#call, performance.now(), true));
@@ -66,12 +69,29 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       item.context.limitTo(request.parameters);
       item.setQuestion(request, model);
       if (isDecoupled(model.description)) this.#takeOutOfOrder(item);
-      model.infer(request, item.context, item);
-      item.setIssued();
+      if (tenants === undefined) this.#issue(item, { request, model });
+      else this.#issueInTurn(item, { request, model });
     } catch (error) {
       item.fail(toInferenceError(error));
     }
     this.#read();
+  }
+
+  #issue(item: StreamItem, { request, model }: Question): void {
+    model.infer(request, item.context, item);
+    item.setIssued();
+  }
+
+  /** Issues a request when its tenant has room for it. @throws InferenceError "quota" when it never has */
+  #issueInTurn(item: StreamItem, question: Question): void {
+    const issue = (error: InferenceError | undefined) => {
+      this.#wait = undefined;
+      if (error === undefined) this.#issue(item, question);
+      else item.fail(error);
+      this.#read();
+    };
+    this.#wait = enterTenantOrWait(this.#surroundings, this.#call, question, item.context, issue);
+    if (this.#wait === undefined) this.#issue(item, question);
   }
 
   get isIdle(): boolean {
@@ -88,6 +108,8 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     const { budget } = this.#surroundings.admission;
     budget.forget(this.#read);
     budget.release(this.#bytes);
+    this.#wait?.cancel();
+    this.#wait = undefined;
     this.#bytes = 0;
     this.#messages = 0;
     this.#first = undefined;
@@ -227,7 +249,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
 
   /** Reads on if there is a place, or as soon as there is one. */
   readonly #read = (): void => {
-    if (this.#isReadAsked || this.#isHalfClosed || !this.#call.isOpen) return;
+    if (this.#isReadAsked || this.#isHalfClosed || this.#wait !== undefined || !this.#call.isOpen) return;
     const { admission, config } = this.#surroundings;
     if (this.#messages >= config.streamWindow) return;
     if (this.#messages > 0 && this.#bytes >= config.streamWindowBytes) return;

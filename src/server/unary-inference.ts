@@ -7,6 +7,7 @@ import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";
 import { encodeUnaryAnswer, outputForm, outputFormOf, type Question } from "./inference-answer.ts";
 import { InferenceContext } from "./inference-context.ts";
 import type { InferenceSurroundings } from "./inference-surroundings.ts";
+import { enterTenant } from "./tenant-admission.ts";
 import { noRequestStatus, secondRequestStatus } from "./unary-method.ts";
 
 /** One ModelInfer call: one request, one answer. Its bytes are charged from arrival until the call is closed. */
@@ -15,6 +16,8 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
   readonly #surroundings: InferenceSurroundings;
   #message: Buffer | undefined;
   #question: Question | undefined;
+  /** Holds its tenant's place until the answer; undefined where there are no tenants. */
+  #context: InferenceContext | undefined;
   #chargedBytes = 0;
   #responses = 0;
 
@@ -54,6 +57,10 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
     context.limitTo(request.parameters);
     this.#message = nothing; // what must be kept of it is in the views of the request
     this.#question = { request, model };
+    if (this.#surroundings.tenants !== undefined) {
+      enterTenant(this.#surroundings, this.#call, { request, model }, context);
+      this.#context = context;
+    }
     model.infer(request, context, this);
   }
 
@@ -64,6 +71,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
 
   respond(response: InferenceResponse, isFinal: boolean): void {
     this.#responses++;
+    if (isFinal) this.#context?.leave();
     if (!isFinal || !this.#call.isOpen) return;
     if (this.#responses !== 1) {
       this.fail(new InferenceError("runtime", `expected a single response, got ${this.#responses}`));
@@ -77,6 +85,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
   }
 
   fail(error: InferenceError): void {
+    this.#context?.leave();
     this.#surroundings.logInternal(error, this.#call.method);
     this.#call.end(errorStatus(error));
   }

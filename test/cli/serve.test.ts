@@ -27,6 +27,7 @@ class ServerFake implements RunningServer {
   config: ServeConfig | undefined;
   path: string | undefined;
   stops = 0;
+  reloads = 0;
   readonly #isDrained: boolean;
 
   constructor(isDrained: boolean, started: RunningServer["started"] = Promise.resolve([])) {
@@ -46,6 +47,10 @@ class ServerFake implements RunningServer {
 
   load(): ReturnType<RunningServer["load"]> {
     return { openCalls: 0, bufferedBytes: 0, pausedStreams: 0, healthWatchers: 0, connections: 0 };
+  }
+
+  reload(): void {
+    this.reloads++;
   }
 
   async stop(): Promise<boolean> {
@@ -116,4 +121,17 @@ test("the first signal stops a server that is still starting, the second ends th
   assert.equal(context.exited, 1);
   assert.equal(await ended, 0);
   assert.deepEqual([server.stops, context.stdout.text], [1, ""]);
+});
+
+test("SIGHUP reads the tenants file again; without one it keeps its own meaning", async () => {
+  const server = new ServerFake(true);
+  const { context, ended } = await serveUntilReady(server, ["models", "--tenants", "tenants.yaml"]);
+  context.signals.emit("SIGHUP");
+  assert.equal(server.reloads, 1);
+  context.signals.emit("SIGTERM");
+  await ended;
+  const plain = await serveUntilReady(new ServerFake(true), ["models"]);
+  assert.equal(plain.context.signals.listenerCount("SIGHUP"), 0);
+  plain.context.signals.emit("SIGTERM");
+  await plain.ended;
 });

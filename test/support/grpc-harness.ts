@@ -19,6 +19,7 @@ import { encodeInferRequest } from "../../src/protocol/infer-request.ts";
 import { decodeInferResponse, decodeStreamResponse, type StreamResponse } from "../../src/protocol/infer-response.ts";
 import type { Log, LogFields } from "../../src/server/log.ts";
 import { createGrpcServer, type GrpcServer } from "../../src/server/server.ts";
+import type { TenantDirectory } from "../../src/server/tenant-directory.ts";
 import type { FakeRepository } from "./fake-repository.ts";
 
 const servicePath = "/inference.GRPCInferenceService/";
@@ -47,6 +48,10 @@ export class RecordingCallObserver implements CallObserver {
   }
   onStreamMessage(_method: string, direction: "received" | "sent"): void {
     this[direction]++;
+  }
+  readonly refusedTenants: string[] = [];
+  onTenantRefused(tenant: string): void {
+    this.refusedTenants.push(tenant);
   }
 }
 
@@ -107,11 +112,12 @@ export class GrpcHarness {
     test: TestContext,
     repository: FakeRepository,
     options: Partial<ServeConfig> = {},
+    tenants?: TenantDirectory,
   ): Promise<GrpcHarness> {
     const log = new RecordingLog();
     const callObserver = new RecordingCallObserver();
     const config = resolveConfig({ grpcPort: 0, ...options });
-    const server = createGrpcServer({ repository, config, log, callObserver });
+    const server = createGrpcServer({ repository, config, tenants, log, callObserver });
     const { host, port } = await server.start();
     const harness = new GrpcHarness(server, `${host}:${port}`, log, callObserver);
     test.after(async () => {
