@@ -22,7 +22,10 @@ export class Connection {
   readonly #session: ClientHttp2Session;
 
   constructor(address: string) {
-    this.#session = connect(`http://${address}`, { settings: { initialWindowSize: windowBytes } });
+    this.#session = connect(`http://${address}`, {
+      settings: { initialWindowSize: windowBytes },
+      maxSessionMemory: 4096, // megabytes: what waits to be sent counts too
+    });
     this.#session.on("connect", () => this.#session.setLocalWindowSize(windowBytes));
     this.#session.on("error", () => {}); // its streams fail
   }

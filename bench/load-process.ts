@@ -14,38 +14,46 @@ import { isAnswer, readSamples, type Sample } from "./samples.ts";
  * measured. Checks every answer.
  */
 
-/** A sample with its message as it goes over the wire. */
+/** Samples, one a row, with their message as it goes over the wire. */
 interface Shot {
-  readonly sample: Sample;
+  readonly id: string;
+  readonly rows: readonly Sample[];
   readonly message: Buffer;
 }
 
-function createShots({ model, samplesPath }: LoadRequest): readonly Shot[] {
-  return readSamples(samplesPath).map((sample) => {
-    const data = new Uint8Array(sample.input.buffer);
+function createShots({ model, samplesPath, rowsPerMessage }: LoadRequest): readonly Shot[] {
+  const samples = readSamples(samplesPath);
+  return samples.map(({ id, input }, first) => {
+    const rows = Array.from({ length: rowsPerMessage }, (_, row) => samples[(first + row) % samples.length]!);
+    const data = Buffer.concat(rows.map((row) => new Uint8Array(row.input.buffer)));
     const message = encodeInferRequest({
       modelName: model,
       modelVersion: "",
-      id: sample.id,
+      id,
       parameters: noParameters,
-      inputs: [{ name: "x", datatype: "FP32", shape: [1, sample.input.length], data }],
+      inputs: [{ name: "x", datatype: "FP32", shape: [rowsPerMessage, input.length], data }],
       requestedOutputs: [],
       byteLength: 0,
     });
-    return { sample, message };
+    return { id, rows, message };
   });
 }
 
 /** @throws Error when an answer is not the one to its question */
-function check(request: LoadRequest, { sample }: Shot, bytes: Buffer): void {
+function check(request: LoadRequest, shot: Shot, bytes: Buffer): void {
   const streamed = request.kind === "stream" ? decodeStreamResponse(bytes) : undefined;
   if (streamed !== undefined && streamed.errorMessage !== "") throw new Error(streamed.errorMessage);
   const { id, outputs } = streamed?.response ?? decodeInferResponse(bytes);
-  if (id !== sample.id) throw new Error(`answer to '${id}' instead of '${sample.id}'`);
+  if (id !== shot.id) throw new Error(`answer to '${id}' instead of '${shot.id}'`);
   const data = outputs[0]?.data ?? new Uint8Array();
   const values = new Float32Array(Uint8Array.from(data).buffer);
-  const isRight = request.hasModel ? isAnswer(sample, values) : values.length === 1;
+  const isRight = request.hasModel ? areAnswers(shot.rows, values) : values.length === shot.rows.length;
   if (!isRight) throw new Error(`wrong answer to '${id}': ${values.subarray(0, 4).join(", ")}…`);
+}
+
+function areAnswers(rows: readonly Sample[], values: Float32Array): boolean {
+  const width = values.length / rows.length;
+  return rows.every((sample, row) => isAnswer(sample, values.subarray(row * width, (row + 1) * width)));
 }
 
 /** Runs one closed loop after another has begun; all of them share the counters. */

@@ -11,6 +11,7 @@ export interface LoadRequest {
   /** Compare outputs with the samples; else (an echo) only ids and sizes are checked. */
   readonly hasModel: boolean;
   readonly kind: "unary" | "stream";
+  readonly rowsPerMessage: number;
   /** In all, spread over the connections. */
   readonly inFlight: number;
   readonly connections: number;
@@ -30,4 +31,4 @@ export interface LoadResult {
 }
 
 /** Defaults of {@link LoadRequest} as the speed budget has them. */
-export const loadDefaults = { connections: 4, inFlight: 64, warmUpSeconds: 0.2 } as const;
+export const loadDefaults = { connections: 4, inFlight: 64, rowsPerMessage: 1, warmUpSeconds: 0.2 } as const;

@@ -21,6 +21,9 @@ export interface BenchModel {
 
 export const seed: BenchModel = { name: "seed", layers: [1000, 100, 1], maxBatchSize: 64, isBatching: false };
 
+/** The same with batches as large as the messages of a bulk stream. */
+export const bulk: BenchModel = { ...seed, maxBatchSize: 256 };
+
 /** 54 MB of weights: compute, not transport, decides. */
 export const heavy: BenchModel = {
   name: "heavy",

@@ -1,12 +1,12 @@
 import { Child } from "./child.ts";
-import type { EchoAddress } from "./echo-server.ts";
+import type { EchoAddress, EchoOptions } from "./echo-server.ts";
 import { type LoadRequest, type LoadResult, loadDefaults } from "./load.ts";
 import { type BenchModel, ModelFolder } from "./models.ts";
 import { ServerProcess } from "./server-process.ts";
 
 /** What a case asks of the load process; the stage knows the rest. */
 export type LoadOptions = Pick<LoadRequest, "kind" | "seconds"> &
-  Partial<Pick<LoadRequest, "inFlight" | "connections">>;
+  Partial<Pick<LoadRequest, "inFlight" | "connections" | "rowsPerMessage">>;
 
 export interface StageOptions {
   readonly args?: readonly string[];
@@ -46,9 +46,10 @@ export class Stage {
   }
 
   /** Starts the bare echo. */
-  async echo(options: StageOptions = {}): Promise<Pick<Target, "load">> {
-    const child = this.child("echo-server.ts", options);
-    const { address } = await child.ask<object, EchoAddress>({});
+  async echo(options: StageOptions & EchoOptions = {}): Promise<Pick<Target, "load">> {
+    const { windows, ...stageOptions } = options;
+    const child = this.child("echo-server.ts", stageOptions);
+    const { address } = await child.ask<EchoOptions, EchoAddress>(windows === undefined ? {} : { windows });
     return { load: (load) => this.load(address, child.pid, false, load) };
   }
 

@@ -39,7 +39,8 @@ async function run(kind: "unary" | "stream", { pairs, seconds, profileFolder }: 
   ];
 }
 
-function cpuLine(
+/** CPU time beside that of the echo. */
+export function cpuLine(
   what: string,
   found: Pairs<LoadResult, LoadResult>,
   cpu: (result: LoadResult) => number,

@@ -1,5 +1,6 @@
 import type { BenchCase } from "../bench-case.ts";
 import { concatCase, splitCase, takeBatchCase } from "./batching.ts";
+import { bulkCase } from "./bulk.ts";
 import { streamCase, unaryCase } from "./calls.ts";
 import { decodeCase, encodeCase } from "./codec.ts";
 import { heavyCase } from "./heavy.ts";
@@ -20,6 +21,7 @@ export const benchCases: readonly BenchCase[] = [
   monitorRecordCase,
   unaryCase,
   streamCase,
+  bulkCase,
   latencyCase,
   heavyCase,
   monitorOverheadCase,
