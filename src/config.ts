@@ -349,6 +349,28 @@ export const serveOptions = {
     description: "Bytes of one stream in the server at a time, requests and answers; one message is always let in.",
   },
 
+  bulkWindowBytes: {
+    kind: "integer",
+    default: 4 * mebibyte,
+    min: 65_535,
+    max: 2 ** 30,
+    unit: "bytes",
+    group: "Queues and memory",
+    description:
+      "HTTP/2 receive window to which streams grow on connections whose senders it would hold up otherwise; 65535: as HTTP/2 begins, never more.",
+  },
+  bulkWindowBudgetBytes: {
+    kind: "integer",
+    default: Math.floor(memoryAllowanceBytes() / 16),
+    defaultText: "a sixteenth of the memory allowance",
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: "bytes",
+    group: "Queues and memory",
+    description:
+      "Most bytes by which the receive windows of all streams in the server may grow together, beyond the 64 KB that each has.",
+  },
+
   maxMessageBytes: {
     kind: "integer",
     default: 64 * mebibyte,

@@ -7,7 +7,7 @@ import { type LoadOptions, Stage } from "../stage.ts";
 import { cpuLine } from "./calls.ts";
 
 /** What sluice lets a connection's windows grow to by itself. */
-const windows = { stream: 1024 * 1024, connection: 4 * 1024 * 1024 };
+const windows = { stream: 4 * 1024 * 1024, connection: 16 * 1024 * 1024 };
 
 const rowsPerMessage = 256;
 

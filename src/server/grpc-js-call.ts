@@ -1,12 +1,15 @@
-import type { Http2Stream } from "node:http2";
+import type { Http2Stream, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { toInferenceError } from "../errors.ts";
 import type { CallObserver } from "../monitor/call-observer.ts";
 import { statusCodes, statusText } from "../protocol/status.ts";
+import { bulkMessageBytes, type YoungCollection } from "./bulk-memory.ts";
 import { type AnyCallHandler, type Call, type CallListener, type CallStatus, errorStatus } from "./call.ts";
 import type { Log } from "./log.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
+import type { ConnectionWindows } from "./receive-windows.ts";
+import type { SessionWindows } from "./session-windows.ts";
 
 /**
  * The only file that touches a grpc-js call. It takes calls over at the interceptor, grpc-js' documented seam below its Node streams
@@ -14,6 +17,7 @@ import type { OpenCall, OpenCalls } from "./open-calls.ts";
  * calls without a status when they are destroyed or written to late.
  */
 
+type MethodDefinition = Parameters<ServerInterceptor>[0];
 type Base = Parameters<ServerInterceptor>[1];
 
 /** What every call of a server shares. */
@@ -21,6 +25,8 @@ export interface CallSurroundings {
   readonly openCalls: OpenCalls;
   readonly observer: CallObserver;
   readonly log: Log;
+  readonly windows: SessionWindows;
+  readonly youngCollection: YoungCollection;
 }
 
 /** Takes over each call whose path (`/package.Service/Method`) is in the table; grpc-js needs a registered handler besides, which never runs. */
@@ -31,16 +37,27 @@ export function createTakeover(
   return (method, base) => {
     const handler = handlers.get(method.path);
     if (handler === undefined) return new ServerInterceptingCall(base);
-    const start = () => base.start(new GrpcJsCall(method.path.slice(1), base, handler, surroundings));
+    const start = () => base.start(new GrpcJsCall(method, base, handler, surroundings));
     return new ServerInterceptingCall(base, { start });
   };
 }
 
 /**
- * How much HTTP/2 is given at a time, besides the message that goes beyond it. It joins what it holds into one write and reports that
+ * How much HTTP/2 is given at a time, besides the write that goes beyond it. It joins what it holds into one write and reports that
  * accepted as a whole: enough for small answers to share a packet, and little enough that a slow reader is seen to make progress.
  */
 const maxUnacceptedBytes = 128 * 1024;
+
+/** Larger messages are written in pieces of this size, so that their reader is seen to make progress within them. */
+const pieceBytes = 64 * 1024;
+
+/** A message, or a piece of one, that waits to be given to HTTP/2. */
+interface Write {
+  readonly response: unknown;
+  /** Bytes as they stand in DATA frames; otherwise a message that grpc-js puts its prefix before. */
+  readonly isPiece: boolean;
+  readonly onAccepted: () => void;
+}
 
 /** A gRPC status code as the HTTP/2 error code that clients map back to it (gRPC over HTTP/2, "HTTP2 Transport Mapping"). */
 const resetCodes: ReadonlyMap<number, number> = new Map([
@@ -64,16 +81,19 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   /** Bytes handed to HTTP/2 and not accepted yet. */
   #unacceptedBytes = 0;
   /** Written while HTTP/2 had enough; always sent in the order of the writes. */
-  #waiting: { readonly response: unknown; readonly onAccepted: () => void }[] = [];
+  #waiting: Write[] = [];
   /** The end of the call, while something written before it waits. */
   #waitingStatus: CallStatus | undefined;
   #isReading = false;
   #isReadWanted = false;
   #endCode: number | undefined;
   #controller: AbortController | undefined;
+  readonly #isStreamed: boolean;
+  #windows: ConnectionWindows | undefined;
 
-  constructor(method: string, base: Base, handler: AnyCallHandler, surroundings: CallSurroundings) {
-    this.method = method;
+  constructor(method: MethodDefinition, base: Base, handler: AnyCallHandler, surroundings: CallSurroundings) {
+    this.method = method.path.slice(1);
+    this.#isStreamed = method.requestStream;
     this.#base = base;
     this.#handler = handler;
     this.#surroundings = surroundings;
@@ -110,10 +130,28 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
 
   write(response: unknown, onAccepted: () => void): void {
     if (!this.isOpen) return;
+    const stream = Buffer.isBuffer(response) && response.length > maxUnacceptedBytes ? this.#stream : undefined;
+    if (stream === undefined) this.#enqueue(response, false, onAccepted);
+    else this.#writePieces(response as Buffer, onAccepted); // checked above
+  }
+
+  /** grpc-js hands a message to HTTP/2 as one write, which is accepted only as a whole, and copies it for that. */
+  #writePieces(message: Buffer, onAccepted: () => void): void {
+    this.#surroundings.youngCollection.onBulk(message.length);
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(message.length, 1);
+    this.#enqueue(prefix, true, ignore);
+    for (let start = 0; start < message.length; start += pieceBytes) {
+      const isLast = start + pieceBytes >= message.length;
+      this.#enqueue(message.subarray(start, start + pieceBytes), true, isLast ? onAccepted : ignore);
+    }
+  }
+
+  #enqueue(response: unknown, isPiece: boolean, onAccepted: () => void): void {
     this.unacceptedWrites++;
     if (this.#unacceptedBytes >= maxUnacceptedBytes || this.#waiting.length > 0) {
-      this.#waiting.push({ response, onAccepted });
-    } else this.#send(response, onAccepted);
+      this.#waiting.push({ response, isPiece, onAccepted });
+    } else this.#send(response, isPiece, onAccepted);
   }
 
   end(status: CallStatus): void {
@@ -126,10 +164,10 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     else this.#sendStatus(status);
   }
 
-  #send(response: unknown, onAccepted: () => void): void {
+  #send(response: unknown, isPiece: boolean, onAccepted: () => void): void {
     const bytes = Buffer.isBuffer(response) ? response.length : 0;
     this.#unacceptedBytes += bytes;
-    this.#base.sendMessage(response, () => {
+    const accepted = () => {
       this.#unacceptedBytes -= bytes;
       this.unacceptedWrites--;
       this.acceptedWrites++;
@@ -139,20 +177,38 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
       } catch (error) {
         this.#fail(error);
       }
+    };
+    if (isPiece)
+      this.#sendPiece(response as Buffer, accepted); // pieces are cut from buffers
+    else this.#base.sendMessage(response, accepted);
+  }
+
+  #sendPiece(piece: Buffer, accepted: () => void): void {
+    const stream = this.#stream;
+    if (stream === undefined) return; // it was there when the message was cut
+    this.#base.sendMetadata(new Metadata()); // unless they went before
+    stream.write(piece, (error) => {
+      if (error === null || error === undefined) accepted();
     });
   }
 
   #sendWaiting(): void {
     let sent = 0;
-    for (const { response, onAccepted } of this.#waiting) {
+    for (const { response, isPiece, onAccepted } of this.#waiting) {
       if (this.#unacceptedBytes >= maxUnacceptedBytes) break;
-      this.#send(response, onAccepted);
+      this.#send(response, isPiece, onAccepted);
       sent++;
     }
     if (sent > 0) this.#waiting.splice(0, sent);
     if (this.#waiting.length > 0 || this.#waitingStatus === undefined) return;
     this.#sendStatus(this.#waitingStatus);
     this.#waitingStatus = undefined;
+  }
+
+  /** grpc-js' HTTP/2 stream is private; undefined where it is not found, or is over. */
+  get #stream(): ServerHttp2Stream | undefined {
+    const { stream } = this.#base as unknown as { stream?: ServerHttp2Stream };
+    return stream === undefined || stream.destroyed || stream.closed ? undefined : stream;
   }
 
   #sendStatus(status: CallStatus): void {
@@ -166,19 +222,20 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   reset(code: number): void {
     this.end({ code, details: "the answers were not read in time" });
     this.#endCode = code;
-    // grpc-js has no way to reset a call, and its stream is private; where it is not found, the trailers wait for the reader.
-    const { stream } = this.#base as unknown as { stream?: Http2Stream };
-    stream?.close?.(resetCodes.get(code) ?? constants.NGHTTP2_CANCEL);
+    // grpc-js has no way to reset a call; where its stream is not found, the trailers wait for the reader.
+    this.#stream?.close(resetCodes.get(code) ?? constants.NGHTTP2_CANCEL);
   }
 
   // From here on: what grpc-js calls.
 
   onReceiveMetadata(metadata: Metadata): void {
-    const { openCalls, observer } = this.#surroundings;
+    const { openCalls, observer, windows } = this.#surroundings;
     this.#metadata = metadata;
     const deadline = Number(this.#base.getDeadline()); // epoch milliseconds
     if (deadline !== Number.POSITIVE_INFINITY) this.deadlineMs = this.startMs + (deadline - Date.now());
     openCalls.add(this);
+    this.#windows = windows.of(this.#stream?.session);
+    this.#windows?.onCallStart();
     observer.onCallStart(this.method);
     try {
       this.#isReading = true; // no message before its listener is there
@@ -192,11 +249,19 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
 
   onReceiveMessage(message: unknown): void {
     if (!this.isOpen) return;
+    if (Buffer.isBuffer(message)) this.#count(message.length);
     try {
       this.#listener?.onMessage(message);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** A single small message never waits for a window, so that most calls are not counted. */
+  #count(bytes: number): void {
+    const isBulk = bytes >= bulkMessageBytes;
+    if (isBulk) this.#surroundings.youngCollection.onBulk(bytes);
+    if (isBulk || this.#isStreamed) this.#windows?.onMessage(bytes);
   }
 
   onReceiveHalfClose(): void {
@@ -214,6 +279,8 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     this.isOpen = false;
     this.#waiting = [];
     openCalls.remove(this);
+    this.#windows?.onCallEnd();
+    this.#windows = undefined;
     if (this.#endCode === undefined) this.#controller?.abort();
     const now = performance.now();
     const code = this.#endCode ?? (now >= this.deadlineMs ? statusCodes.DEADLINE_EXCEEDED : statusCodes.CANCELLED);
@@ -225,7 +292,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     }
     // A dead call may outlive many collections, see `release`: what it holds must not.
     this.#listener = undefined;
-    // grpc-js' stream is private: where it is not found, a dead call only stays larger.
+    // Where grpc-js' stream is not found, a dead call only stays larger.
     const { stream } = this.#base as unknown as { stream?: Http2Stream };
     if (stream?.destroyed === false) stream.once("close", release);
   }

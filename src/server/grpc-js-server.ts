@@ -58,6 +58,7 @@ export class GrpcJsServer {
     limitMetadata(this.#server, config.maxMetadataBytes);
     for (const { definition } of services) this.#server.addService(definition, neverReached(definition));
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    surroundings.windows.attach(this.#server); // the injector has its own HTTP/2 server
     this.#inject = (socket) => injector.injectConnection(socket);
   }
 

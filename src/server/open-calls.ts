@@ -6,9 +6,9 @@ export interface OpenCall {
   readonly isOpen: boolean;
   /** It waits for its caller and has nothing else to do. */
   readonly isIdle: boolean;
-  /** Messages handed to HTTP/2 that the reader has not taken yet. */
+  /** Messages, and pieces of large ones, that are written and that the reader has not taken yet. */
   readonly unacceptedWrites: number;
-  /** Messages that the reader has taken, ever. Unchanged between two looks while some are unaccepted: the reader is stalled. */
+  /** Those that the reader has taken, ever. Unchanged between two looks while some are unaccepted: the reader is stalled. */
   readonly acceptedWrites: number;
   end(status: CallStatus): void;
   reset(code: number): void;
@@ -91,8 +91,10 @@ export class OpenCalls {
   /**
    * Gives up calls whose reader has taken nothing for `limitMs` although something waits for it. To be called a few times per limit with the
    * time on one monotonic clock; a look at each call is all that stall detection costs, nothing per message.
+   * @returns how many
    */
-  resetStalled(nowMs: number, limitMs: number): void {
+  resetStalled(nowMs: number, limitMs: number): number {
+    let count = 0;
     for (const call of [...this.#calls]) {
       const observed = this.#observed[call.place];
       if (observed === undefined || call.unacceptedWrites === 0) continue;
@@ -101,7 +103,9 @@ export class OpenCalls {
         observed.sinceMs = nowMs;
       } else if (nowMs - observed.sinceMs >= limitMs) {
         call.reset(resourceExhausted);
+        count++;
       }
     }
+    return count;
   }
 }

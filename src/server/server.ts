@@ -5,6 +5,7 @@ import { inferenceService } from "../protocol/definitions.ts";
 import { statusCodes } from "../protocol/status.ts";
 import type { Repository } from "../runtime/repository.ts";
 import { Admission, drainingError } from "./admission.ts";
+import { YoungCollection } from "./bulk-memory.ts";
 import { errorStatus } from "./call.ts";
 import { controlHandlers } from "./control-service.ts";
 import { GrpcJsServer } from "./grpc-js-server.ts";
@@ -15,7 +16,9 @@ import { type BoundAddress, Listener } from "./listener.ts";
 import { type Log, silentLog } from "./log.ts";
 import { type ServiceHandlers, serviceNames } from "./method-table.ts";
 import { OpenCalls } from "./open-calls.ts";
+import { ReceiveWindows } from "./receive-windows.ts";
 import { reflectionServices } from "./reflection.ts";
+import { SessionWindows } from "./session-windows.ts";
 import type { TenantDirectory } from "./tenant-directory.ts";
 
 /** What a gRPC server is made of. */
@@ -37,6 +40,8 @@ export interface GrpcServerLoad {
   readonly pausedStreams: number;
   readonly healthWatchers: number;
   readonly connections: number;
+  /** Bytes by which the receive windows of open calls exceed HTTP/2's own. */
+  readonly grownWindowBytes: number;
 }
 
 /** Share of the time left to stop that calls ended by us, and then connections, get to deliver their statuses; at most a second each. */
@@ -58,11 +63,13 @@ const stallLooks = 4;
 /** The gRPC port: listener, calls, services. One life: made, started, drained, stopped. */
 export class GrpcServer {
   readonly #config: ServeConfig;
+  readonly #log: Log;
   readonly #admission: Admission;
   readonly #openCalls = new OpenCalls();
   readonly #health: Health;
   readonly #transport: GrpcJsServer;
   readonly #listener: Listener;
+  readonly #windows: ReceiveWindows;
   #stallTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #draining: Promise<void> | undefined;
@@ -71,6 +78,7 @@ export class GrpcServer {
   constructor(options: GrpcServerOptions) {
     const { repository, config, tenants, callObserver: observer = nullCallObserver, log = silentLog } = options;
     this.#config = config;
+    this.#log = log;
     this.#admission = new Admission(config.maxBufferedBytes);
     this.#health = new Health(repository, log);
     const inference: ServiceHandlers = {
@@ -89,7 +97,12 @@ export class GrpcServer {
     };
     const named = [inference, this.#health.service];
     const services = config.reflection ? [...named, ...reflectionServices(serviceNames(named))] : named;
-    this.#transport = new GrpcJsServer(services, { openCalls: this.#openCalls, observer, log }, config);
+    const { bulkWindowBytes: maxStreamBytes, bulkWindowBudgetBytes: budgetBytes } = config;
+    this.#windows = new ReceiveWindows({ maxStreamBytes, budgetBytes }, () => performance.now());
+    const windows = new SessionWindows(this.#windows);
+    const youngCollection = new YoungCollection();
+    const surroundings = { openCalls: this.#openCalls, observer, log, windows, youngCollection };
+    this.#transport = new GrpcJsServer(services, surroundings, config);
     this.#listener = new Listener(config, (socket) => this.#transport.accept(socket), log);
   }
 
@@ -105,6 +118,7 @@ export class GrpcServer {
       pausedStreams: this.#admission.budget.waitingCount,
       healthWatchers: this.#health.watcherCount,
       connections: this.#listener.connectionCount,
+      grownWindowBytes: this.#windows.grownBytes,
     };
   }
 
@@ -113,7 +127,8 @@ export class GrpcServer {
     const limitMs = this.#config.writeStallTimeoutMs;
     const address = await this.#listener.listen(this.#config.grpcPort);
     this.#stallTimer = setInterval(() => {
-      this.#openCalls.resetStalled(performance.now(), limitMs);
+      const count = this.#openCalls.resetStalled(performance.now(), limitMs);
+      if (count > 0) this.#log.warn("calls ended whose readers took nothing", { count, limitMs });
     }, limitMs / stallLooks).unref();
     return address;
   }

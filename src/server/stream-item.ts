@@ -3,6 +3,7 @@ import type { Answer, AnswerSource, InferenceRequest, InferenceResponse, Paramet
 import { noParameters } from "../inference.ts";
 import type { ParsedRequest } from "../protocol/infer-request.ts";
 import type { Model } from "../runtime/model.ts";
+import { releaseMessage } from "./bulk-memory.ts";
 import {
   echoOf,
   encodeFailure,
@@ -52,6 +53,8 @@ export class StreamItem implements Reply {
   readonly #stream: ItemStream;
   #echo: Parameters | undefined;
   #question: Question | undefined;
+  /** What the request's inputs are views into. */
+  #message: Buffer | undefined;
   #source: AnswerSource | undefined;
   /** From here on a failure is one in execution and names the model (protocol: a failure before issue carries the id alone). */
   #isIssued = false;
@@ -69,8 +72,9 @@ export class StreamItem implements Reply {
   }
 
   /** Remembers what the answer needs: parameters, outputs asked for and the model's labels. */
-  setQuestion(request: InferenceRequest, model: Model): void {
+  setQuestion(request: InferenceRequest, model: Model, message: Buffer): void {
     this.#question = { request, model };
+    this.#message = message;
   }
 
   /** The model took the request. */
@@ -91,10 +95,7 @@ export class StreamItem implements Reply {
       return;
     }
     this.isEnded = isFinal;
-    if (isFinal) {
-      this.#question = undefined; // the request's bytes are not needed any more
-      this.#source = undefined;
-    }
+    if (isFinal) this.#letGo();
     this.#stream.answer(this, bytes);
     if (isFinal) this.context.leave(); // at last: others of its tenant may come in at once
   }
@@ -130,16 +131,24 @@ export class StreamItem implements Reply {
       return;
     }
     this.isEnded = true;
-    this.#question = undefined;
-    this.#source = undefined;
+    this.#letGo();
     this.#stream.endWithout(this);
     this.context.leave();
+  }
+
+  /** The model has given all its answers: nobody reads the request's inputs any more. */
+  #letGo(): void {
+    if (this.#message !== undefined) releaseMessage(this.#message);
+    this.#message = undefined;
+    this.#question = undefined;
+    this.#source = undefined;
   }
 
   fail(error: InferenceError): void {
     if (this.isEnded) return;
     this.isEnded = true;
     this.#source = undefined;
+    this.#message = undefined; // other parts of a split request may still be read: the collector's
     this.error = error;
     const issued = this.#isIssued ? this.#question?.request : undefined;
     const bytes = encodeFailure(error, this.id, this.#echo, issued);

@@ -67,7 +67,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       const model = repository.find(parsed.modelName, parsed.modelVersion);
       const request = resolveRequest(parsed);
       item.context.limitTo(request.parameters);
-      item.setQuestion(request, model);
+      item.setQuestion(request, model, bytes);
       if (isDecoupled(model.description)) this.#takeOutOfOrder(item);
       if (tenants === undefined) this.#issue(item, { request, model });
       else this.#issueInTurn(item, { request, model });

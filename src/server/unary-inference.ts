@@ -3,6 +3,7 @@ import type { InferenceResponse, Reply } from "../inference.ts";
 import { parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
 import { isDecoupled } from "../runtime/model.ts";
 import { drainingError, shedError } from "./admission.ts";
+import { bulkMessageBytes, releaseMessage } from "./bulk-memory.ts";
 import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";
 import { encodeUnaryAnswer, outputForm, outputFormOf, type Question } from "./inference-answer.ts";
 import { InferenceContext } from "./inference-context.ts";
@@ -55,7 +56,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
     }
     const request = resolveRequest(parsed);
     context.limitTo(request.parameters);
-    this.#message = nothing; // what must be kept of it is in the views of the request
+    if (this.#message.length < bulkMessageBytes) this.#message = nothing; // the views of the request keep what is needed
     this.#question = { request, model };
     if (this.#surroundings.tenants !== undefined) {
       enterTenant(this.#surroundings, this.#call, { request, model }, context);
@@ -93,9 +94,11 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
   #write(response: InferenceResponse): void {
     const question = this.#question;
     if (question === undefined) return;
-    this.#question = undefined; // the request's bytes are not needed any more
+    this.#question = undefined;
     const form = outputForm(question.request, outputFormOf(this.#call));
     const bytes = encodeUnaryAnswer(question, response, form, this.#surroundings.config.maxMessageBytes);
+    if (this.#message !== undefined) releaseMessage(this.#message); // the model has answered: nobody reads its inputs any more
+    this.#message = nothing;
     this.#surroundings.admission.budget.acquire(bytes.length);
     this.#chargedBytes += bytes.length;
     this.#call.write(bytes, nothingToDo);

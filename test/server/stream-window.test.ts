@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodeStreamResponse } from "../../src/protocol/infer-response.ts";
 import { statusCodes } from "../../src/protocol/status.ts";
 import type { Model } from "../../src/runtime/model.ts";
 import { answerTo, FakeModel, FakeRepository } from "../support/fake-repository.ts";
@@ -107,6 +108,34 @@ test("a slow reader that goes on reading is not given up", async (t) => {
   assert.equal((await rawStatus(stream, false)).grpc, statusCodes.OK);
   assert.ok(received > 60 * 32_768);
   await harness.assertIdle();
+});
+
+test("progress within one large answer counts: a slow reader is not given up, one that stops in the middle is", async (t) => {
+  const answerBytes = 4 * 2 ** 20;
+  const data = Uint8Array.from({ length: answerBytes }, (_, i) => i % 251);
+  const model = new FakeModel("big", ({ request, reply }) =>
+    reply.respond(answerTo(request, { shape: [1, answerBytes / 4], data }), true),
+  );
+  const harness = await GrpcHarness.start(t, new FakeRepository(model), { writeStallTimeoutMs: 300 });
+  const slow = harness.http2().open("ModelStreamInfer");
+  slow.end(frame(encodeRequest("big", "slow")));
+  const chunks: Buffer[] = [];
+  slow.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    slow.pause();
+    setTimeout(() => slow.resume(), 3);
+  });
+  const stopping = harness.http2().open("ModelStreamInfer");
+  stopping.end(frame(encodeRequest("big", "stopping")));
+  stopping.once("data", () => stopping.pause());
+  const stopped = new Promise<number>((resolve) => stopping.on("close", () => resolve(stopping.rstCode ?? 0)));
+  assert.equal((await rawStatus(slow, false)).grpc, statusCodes.OK);
+  const { errorMessage, response } = decodeStreamResponse(Buffer.concat(chunks).subarray(5));
+  assert.equal(errorMessage, "");
+  assert.ok(Buffer.from(data).equals(response.outputs[0]!.data), "every piece in its place");
+  assert.equal(await stopped, 11, "ENHANCE_YOUR_CALM");
+  await harness.assertIdle();
+  assert.ok(harness.log.lines.some(({ level, message }) => level === "warn" && /readers took nothing/.test(message)));
 });
 
 /** Remembers how deep the stack was at the deepest look-up. */

@@ -153,7 +153,7 @@ export class GrpcHarness {
 
   /** A bare HTTP/2 connection, for clients that misbehave. */
   http2(): Http2TestClient {
-    const session = connect(`http://${this.address}`);
+    const session = connect(`http://${this.address}`, { maxSessionMemory: 1024 }); // megabytes: what waits to be sent counts too
     session.on("error", () => {});
     this.#clients.push(session);
     return new Http2TestClient(session);
