@@ -357,7 +357,7 @@ export const serveOptions = {
     unit: "bytes",
     group: "Queues and memory",
     description:
-      "HTTP/2 receive window to which streams grow on connections whose senders it would hold up otherwise; 65535: as HTTP/2 begins, never more.",
+      "Receive window of HTTP/2 to which streams grow on connections whose senders a smaller one holds up; 65535: never more than HTTP/2 begins with.",
   },
   bulkWindowBudgetBytes: {
     kind: "integer",
