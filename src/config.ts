@@ -318,6 +318,61 @@ export const serveOptions = {
     description:
       "YAML file of tenants: their weights in the queues and their limits, read again when it changes or at SIGHUP; empty: all callers are one tenant.",
   },
+  admission: choice({
+    choices: ["off", "fixed", "adaptive"],
+    default: "off",
+    group: "Queues and memory",
+    description:
+      "What one model version lets in at a time: all that its queue has room for, --admission-limit rows, or as many rows as do not wait too long. Unary calls beyond answer UNAVAILABLE with a pushback, streams wait.",
+  }),
+  admissionLimit: {
+    kind: "integer",
+    default: 1000,
+    min: 1,
+    max: 100_000_000,
+    unit: "rows",
+    group: "Queues and memory",
+    description: "Rows of one model version in the server at a time under `--admission fixed`.",
+  },
+  admissionMinLimit: {
+    kind: "integer",
+    default: 128,
+    min: 1,
+    max: 100_000_000,
+    unit: "rows",
+    group: "Queues and memory",
+    description:
+      "Rows of one model version that `--admission adaptive` always lets in; never fewer than eight batches for each instance.",
+  },
+  admissionMaxLimit: {
+    kind: "integer",
+    default: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+    unit: "rows",
+    group: "Queues and memory",
+    description: "Most rows of one model version that `--admission adaptive` lets in.",
+  },
+  admissionTargetMs: {
+    kind: "number",
+    default: 500,
+    min: 1,
+    max: 3_600_000,
+    unit: "milliseconds",
+    group: "Queues and memory",
+    description:
+      "Wait in the queue, beyond the batch delay, that `--admission adaptive` takes for harmless: so much work is let in at once. Lower it where callers need short waits more than few refusals.",
+  },
+  admissionIntervalMs: {
+    kind: "number",
+    default: 100,
+    min: 10,
+    max: 60_000,
+    unit: "milliseconds",
+    group: "Queues and memory",
+    description:
+      "How long even the shortest wait must be beyond the target before waiting requests are shed; the adaptive limit moves once in this time.",
+  },
   maxBufferedBytes: {
     kind: "integer",
     default: Math.floor(memoryAllowanceBytes() / 4),

@@ -14,6 +14,10 @@ export const reasons = [
   "shed",
   /** The model's queue holds its maximum of requests, rows or bytes. */
   "queue_full",
+  /** As many rows of the model are in the server as admission allows at a time. */
+  "concurrency_limit",
+  /** It waited too long in a queue that stands, and was shed before it ran. */
+  "overload",
   /** The queue policy's timeout passed before the request was taken into a batch (Triton's REJECT action). */
   "queue_timeout",
   /** The server or the model version is being shut down. */

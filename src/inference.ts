@@ -41,6 +41,17 @@ export interface InferenceResponse {
   readonly outputs: readonly Tensor[];
 }
 
+/**
+ * How much harm it does when a request is refused, in the words of the SRE book ("Handling Overload"), least first: what is sheddable is
+ * refused first. Services pass it on to those that they call.
+ */
+export const criticalities = ["SHEDDABLE", "SHEDDABLE_PLUS", "CRITICAL", "CRITICAL_PLUS"] as const;
+
+export type Criticality = (typeof criticalities)[number];
+
+/** What a request is that does not say. */
+export const defaultCriticality: Criticality = "CRITICAL";
+
 /** What is known about the caller of a request, beside the request. One per call; the messages of a stream share it where nothing differs. */
 export interface RequestContext {
   /** When the request arrived: `performance.now()` milliseconds. */
@@ -61,6 +72,8 @@ export interface RequestContext {
   readonly rpcMethod?: string;
   /** It is a message of a stream; absent: it is not. */
   readonly isStreamed?: boolean;
+  /** What its caller says; absent: {@link defaultCriticality}. */
+  readonly criticality?: Criticality;
 }
 
 /** One of the answers to a request. */

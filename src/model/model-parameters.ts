@@ -11,6 +11,9 @@ export interface ModelParameters {
   readonly maxQueueBytes?: number;
   readonly maxBacklogSequences?: number;
   readonly maxStateBytes?: number;
+  readonly admission?: (typeof serveOptions.admission.choices)[number];
+  readonly admissionLimit?: number;
+  readonly admissionTargetMs?: number;
   readonly intraOpThreads?: number;
   readonly device?: (typeof serveOptions.device.choices)[number];
   /** Ascending numbers of rows to which batches are filled up, so that a device sees few shapes. */
@@ -101,6 +104,24 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
     option: serveOptions.maxStateBytes,
     absent: "--max-state-bytes",
     description: "Most bytes that one instance of this model keeps as state of its sequences.",
+  },
+  sluice_admission: {
+    field: "admission",
+    option: serveOptions.admission,
+    absent: "--admission",
+    description: "What one version of this model lets in at a time.",
+  },
+  sluice_admission_limit: {
+    field: "admissionLimit",
+    option: serveOptions.admissionLimit,
+    absent: "--admission-limit",
+    description: "Rows of one version of this model in the server at a time under `fixed`.",
+  },
+  sluice_admission_target_ms: {
+    field: "admissionTargetMs",
+    option: serveOptions.admissionTargetMs,
+    absent: "--admission-target-ms",
+    description: "Wait in the queue, beyond the batch delay, that `adaptive` takes for harmless.",
   },
   sluice_intra_op_threads: {
     field: "intraOpThreads",

@@ -253,6 +253,13 @@ export const instruments = {
     description: "Requests admitted and not yet taken into a batch.",
     attributes: model,
   },
+  admissionLimit: {
+    name: "sluice.admission.limit",
+    kind: "gauge",
+    unit: "{row}",
+    description: "Rows that admission lets in at a time; absent where it lets in any number.",
+    attributes: model,
+  },
   rejections: {
     name: "sluice.requests.rejected",
     kind: "counter",
@@ -395,6 +402,8 @@ export const isServerFailure: Readonly<Record<Reason, boolean>> = {
   not_found: false,
   shed: true,
   queue_full: true,
+  concurrency_limit: true,
+  overload: true,
   queue_timeout: true,
   draining: true,
   loading: true,

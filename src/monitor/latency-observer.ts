@@ -108,6 +108,10 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "
     this.#find(model)?.sequences.end(reason);
   }
 
+  onAdmissionLimit(model: ModelDescription, limitRows: number): void {
+    this.#find(model)?.showAdmissionLimit(limitRows);
+  }
+
   onModelState(name: string, version: string, state: ModelState, detail: ModelStateDetail): void {
     let entry = this.#open(name, version);
     if (state === "READY" && detail.loadMs !== undefined) {

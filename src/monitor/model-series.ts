@@ -33,6 +33,7 @@ export class ModelSeries {
   readonly #failureDurations = new Map<Reason, HistogramSeries>();
   readonly #states: Readonly<Record<ModelState, CounterSeries>>;
   readonly #loads: { loaded?: HistogramSeries; failed?: HistogramSeries } = {};
+  #admissionLimit: CounterSeries | undefined;
   #hasProvider = false;
   #sequences: SequenceSeries | undefined;
 
@@ -93,6 +94,11 @@ export class ModelSeries {
       isLoaded ? {} : { "error.type": otherValue },
     );
     this.#loads[isLoaded ? "loaded" : "failed"]?.record(seconds);
+  }
+
+  showAdmissionLimit(rows: number): void {
+    this.#admissionLimit ??= this.group.level(instruments.admissionLimit);
+    this.#admissionLimit.set(Math.round(rows));
   }
 
   setState(current: ModelState): void {

@@ -26,6 +26,8 @@ const codes: Readonly<Record<Reason, number>> = {
   not_found: statusCodes.NOT_FOUND,
   shed: statusCodes.UNAVAILABLE,
   queue_full: statusCodes.UNAVAILABLE,
+  concurrency_limit: statusCodes.UNAVAILABLE,
+  overload: statusCodes.UNAVAILABLE,
   queue_timeout: statusCodes.UNAVAILABLE,
   draining: statusCodes.UNAVAILABLE,
   loading: statusCodes.UNAVAILABLE,

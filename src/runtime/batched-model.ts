@@ -12,15 +12,18 @@ import { ArrivalRate } from "./arrival-rate.ts";
 import { type BatchLimits, type BatchPolicy, batchPolicy, decideBatch, drainPolicy, type Forecast } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
 import type { Model, ModelDescription } from "./model.ts";
+import { type AdmissionPolicy, ModelAdmission, openAdmission } from "./model-admission.ts";
 import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
 import { QueueEntry } from "./queue-entry.ts";
-import { levelOf, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
+import { levelOf, overLimit, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
 import { inputBytes, type Measurer, onlyBucketName } from "./request-measure.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { RunTimeModel } from "./run-time-model.ts";
+import { pushbackMs } from "./service-rate.ts";
 import { SlotLimit } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
+import type { Gate } from "./stream-gate.ts";
 import type { DropReason } from "./tenant-line.ts";
 import { Validator, type ValidRequest } from "./validator.ts";
 
@@ -44,6 +47,8 @@ export interface BatchedModelOptions {
   readonly measurer?: Measurer | undefined;
   /** What is known of its run times before its first request, from the warm-up; absent: nothing. */
   readonly runTimes?: RunTimeModel;
+  /** What is let in at a time; absent: everything that the queue has room for. */
+  readonly admission?: AdmissionPolicy;
 }
 
 /** Where a model's batches run. */
@@ -70,10 +75,8 @@ const refusedRunDecay = 0.5;
 const fullSearchMs = 50;
 /** The arrival rate looks back so many latency targets. */
 const rateMemoryTargets = 10;
-/** Weight of the latest batch in the average time of a batch. */
-const averageWeight = 0.1;
-const shortestPushbackMs = 10;
-const longestPushbackMs = 10_000;
+/** A queue that stands is searched for what has waited too long at most this often. */
+const shedPassMs = 10;
 
 /**
  * A model whose requests wait in one queue and are run in batches. Holds the queue and the requests under way, decides what becomes of
@@ -90,6 +93,7 @@ export class BatchedModel implements Model {
   readonly #queue: RequestQueue;
   /** What has left the queue without running and is still to be told. */
   readonly #dropped: { readonly entry: QueueEntry; readonly reason: DropReason }[] = [];
+  readonly #admission: ModelAdmission;
   readonly #slotLimit: SlotLimit;
   readonly #runners = new Set<BatchRunner>();
   readonly #sequencer: ReplySequencer | undefined;
@@ -99,8 +103,8 @@ export class BatchedModel implements Model {
   readonly #arrivals: ArrivalRate | undefined;
   #running = 0;
   #shortestRunMs = 0;
-  #averageRunMs = 0;
   #searchedMs = Number.NEGATIVE_INFINITY;
+  #shedMs = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
   #refusal: InferenceError | undefined;
@@ -117,6 +121,10 @@ export class BatchedModel implements Model {
     const { latencyTargetMs } = this.#policy;
     if (latencyTargetMs !== undefined) this.#arrivals = new ArrivalRate(rateMemoryTargets * latencyTargetMs);
     this.#queuePolicy = queuePolicy(config);
+    this.#admission = new ModelAdmission(options.admission ?? openAdmission, {
+      maxRows: this.#policy.maxRows,
+      windowMs: this.#policy.maxDelayMs,
+    });
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
     this.#validator = new Validator(name, signature);
     this.#shares = options.shares ?? equalShares;
@@ -132,17 +140,29 @@ export class BatchedModel implements Model {
     return this.#queue.requests + this.#running;
   }
 
+  /** Rows of requests that were let in and have not ended. */
+  get rowsInFlight(): number {
+    return this.#admission.inFlightRows;
+  }
+
   get hasWaiting(): boolean {
     return this.#queue.requests > 0;
   }
 
+  /** Where streams wait while the model has enough of theirs. */
+  get gate(): Gate {
+    return this.#admission.gate;
+  }
+
   addRunner(runner: BatchRunner): void {
     this.#runners.add(runner);
+    this.#admission.instances = this.#runners.size;
     if (this.hasWaiting) runner.offer();
   }
 
   removeRunner(runner: BatchRunner): void {
     this.#runners.delete(runner);
+    this.#admission.instances = this.#runners.size;
   }
 
   infer(request: InferenceRequest, context: RequestContext, reply: Reply): void {
@@ -154,6 +174,7 @@ export class BatchedModel implements Model {
       this.#refuse(request, context, reply, toInferenceError(error));
       return;
     }
+    this.#admission.enter(entry.rows, context.isStreamed === true);
     this.#options.observers.onAdmitted(this.description, entry);
     this.#arrivals?.record(now, entry.rows);
     const level = this.#levelOf(request, context);
@@ -188,6 +209,7 @@ export class BatchedModel implements Model {
   #takeBatch(isAhead: boolean): Batch | undefined {
     const now = this.#options.clock.now();
     const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
+    if (this.#admission.isShedding) this.#shed(now);
     const forecast = this.#forecast(now);
     const decision = decideBatch(this.#queue, policy, now, this.#options.slotBytes, this.#shortestRunMs, forecast);
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
@@ -195,13 +217,18 @@ export class BatchedModel implements Model {
     if (isAhead && decision.reason !== "full" && decision.rows < policy.maxRows) return undefined;
     const entries = this.#queue.take(decision.count);
     let requests = 0;
+    let waitMs = 0;
+    let shortestMs = Number.POSITIVE_INFINITY;
     for (const entry of entries) {
       if (entry.whole.takenMs === 0) requests++;
+      waitMs += now - entry.queuedMs;
+      if (entry.context.isStreamed !== true) shortestMs = Math.min(shortestMs, now - entry.queuedMs);
       entry.takenMs = now;
       entry.whole.takenMs = now;
     }
     if (requests > 0) this.#options.observers.onTaken(this.description, requests);
     this.#running += entries.length;
+    this.#admission.onTaken(shortestMs, waitMs / entries.length, now);
     const reason = this.#onDrained !== undefined && decision.reason === "idle" ? "drain" : decision.reason;
     return { entries, rows: decision.rows, reason, takenMs: now, isAhead };
   }
@@ -214,14 +241,21 @@ export class BatchedModel implements Model {
     };
   }
 
+  /** Takes what has waited too long out of a queue that stands. */
+  #shed(now: number): void {
+    if (now - this.#shedMs < shedPassMs) return;
+    this.#shedMs = now;
+    this.#queue.shed(now, (entry) => this.#admission.isShed(entry.context, now - entry.queuedMs));
+  }
+
   /** A batch has its answers: one list of tensors for each entry. */
   complete(batch: Batch, record: BatchRecord, outputs: readonly (readonly Tensor[])[]): void {
     this.#running -= batch.entries.length;
     const runMs = record.endedMs - record.takenMs;
     this.#shortestRunMs = this.#shortestRunMs === 0 ? runMs : Math.min(this.#shortestRunMs * shortestRunDecay, runMs);
-    this.#averageRunMs += averageWeight * (runMs - this.#averageRunMs);
     this.#options.observers.onBatch(this.description, { ...record, ...this.#learn(batch, record) });
     this.#settle(batch, record.computeInputMs + record.computeInferMs + record.computeOutputMs);
+    this.#measure(record);
     const { name, version } = this.description;
     const endedMs = this.#options.clock.now();
     for (let i = 0; i < batch.entries.length; i++) {
@@ -238,6 +272,7 @@ export class BatchedModel implements Model {
       };
       this.#succeed(entry, response, endedMs);
     }
+    this.#admission.gate.wake();
     this.#checkDrained();
   }
 
@@ -250,12 +285,23 @@ export class BatchedModel implements Model {
     return { runTime, shapeBucket: this.#options.measurer?.bucketName(bucket) ?? onlyBucketName };
   }
 
+  #measure(record: BatchRecord): void {
+    const { rows, takenMs, endedMs, computeInputMs, computeInferMs, computeOutputMs } = record;
+    this.#admission.rate.record(rows, takenMs, endedMs, this.#queue.rows >= this.#policy.maxRows);
+    if (this.#admission.onRan(computeInputMs + computeInferMs + computeOutputMs, endedMs)) this.#tellLimit();
+  }
+
+  #tellLimit(): void {
+    this.#options.observers.onAdmissionLimit(this.description, this.#admission.limitRows);
+  }
+
   /** A batch failed for good: every request in it gets the error. */
   fail(batch: Batch, record: BatchRecord, error: InferenceError): void {
     this.#running -= batch.entries.length;
     this.#options.observers.onBatch(this.description, record);
     this.#charge(batch, record.endedMs - record.takenMs);
     for (const entry of batch.entries) this.#fail(entry, error);
+    this.#admission.gate.wake();
     this.#checkDrained();
   }
 
@@ -283,6 +329,7 @@ export class BatchedModel implements Model {
   /** Fails everything that waits. */
   failWaiting(error: InferenceError): void {
     for (const entry of this.#queue.clear()) this.#fail(entry, error);
+    this.#admission.gate.wake();
     this.#checkDrained();
   }
 
@@ -312,14 +359,21 @@ export class BatchedModel implements Model {
     if (this.#refusal !== undefined) throw this.#refusal;
     const valid = this.#validator.validate(request, this.#isSplitAllowed(context));
     const deadlineMs = itemDeadline(request, context);
+    this.#admission.onArrived(deadlineMs - now);
     if (deadlineMs <= now + this.#shortestRunMs) {
       this.#doubtRunEstimate(deadlineMs);
-      throw dropError("deadline");
+      throw dropError("deadline", -1);
     }
+    if (!this.#isAdmitted(context)) throw overLimit(request, this.#admission.limitRows, this.#pushbackMs());
     this.#checkRoom(request, this.#levelOf(request, context), valid, now);
     const measure = this.#options.measurer?.measure(valid.inputs, valid.rows);
     const measured = measure === undefined ? valid : { ...valid, measure };
     return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, measured, deadlineMs);
+  }
+
+  /** Within the limit, or, while others fill it, within the caller's own share of it. */
+  #isAdmitted(context: RequestContext): boolean {
+    return this.#admission.admits(context) || this.#queue.isBelowShare(context.tenant, this.#admission.limitRows);
   }
 
   /** A request is dropped although its deadline has not passed. */
@@ -412,8 +466,9 @@ export class BatchedModel implements Model {
     if (this.#dropped.length === 0) return false;
     for (const { entry, reason } of this.#dropped.splice(0)) {
       if (reason === "deadline") this.#doubtRunEstimate(entry.deadlineMs);
-      this.#fail(entry, dropError(reason));
+      this.#fail(entry, dropError(reason, this.#pushbackMs()));
     }
+    this.#admission.gate.wake();
     return true;
   }
 
@@ -424,6 +479,7 @@ export class BatchedModel implements Model {
       return;
     }
     entry.endedMs = endedMs;
+    this.#admission.leave(entry.rows, entry.context.isStreamed === true);
     this.#options.observers.onResponse(this.description, entry, response);
     this.#options.observers.onEnd(this.description, entry);
     entry.reply.respond(response, true);
@@ -438,6 +494,7 @@ export class BatchedModel implements Model {
     if (entry.error !== undefined) return;
     entry.error = error;
     entry.endedMs = this.#options.clock.now();
+    this.#admission.leave(entry.rows, entry.context.isStreamed === true);
     this.#options.observers.onEnd(this.description, entry);
     entry.reply.fail(error);
   }
@@ -454,11 +511,9 @@ export class BatchedModel implements Model {
     this.#fail(entry, error);
   }
 
-  /** When a queue as full as this one will have been worked off, give or take a fifth so that clients do not return together. */
+  /** When a queue as full as this one will have been worked off. */
   #pushbackMs(): number {
-    const batches = this.#queue.rows / this.#policy.maxRows / Math.max(1, this.#runners.size);
-    const estimateMs = batches * this.#averageRunMs * (0.8 + 0.4 * Math.random());
-    return Math.round(Math.min(longestPushbackMs, Math.max(shortestPushbackMs, estimateMs)));
+    return pushbackMs(this.#admission.rate.timeFor(this.#queue.rows), Math.random());
   }
 
   #checkDrained(): void {
@@ -474,7 +529,8 @@ function itemDeadline(request: InferenceRequest, context: RequestContext): numbe
   return own === undefined ? context.deadlineMs : Math.min(context.deadlineMs, context.arrivalTimeMs + Number(own));
 }
 
-function dropError(reason: DropReason): InferenceError {
+/** @param retryAfterMs where it makes sense to come back */
+function dropError(reason: DropReason, retryAfterMs: number): InferenceError {
   switch (reason) {
     case "cancelled":
       return new InferenceError("cancelled", "the caller cancelled the request");
@@ -482,7 +538,11 @@ function dropError(reason: DropReason): InferenceError {
       return new InferenceError("deadline", "the deadline passed, or would pass before the model could answer", {
         retryAfterMs: -1,
       });
+    case "overload":
+      return new InferenceError("overload", "Exceeds maximum queue size: the request waited too long and was shed", {
+        retryAfterMs,
+      });
     case "queue_timeout":
-      return new InferenceError("queue_timeout", "Request timeout expired", { retryAfterMs: shortestPushbackMs });
+      return new InferenceError("queue_timeout", "Request timeout expired", { retryAfterMs });
   }
 }

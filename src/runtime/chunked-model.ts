@@ -6,6 +6,7 @@ import type { Clock } from "./clock.ts";
 import type { Model, ModelDescription } from "./model.ts";
 import type { Observer } from "./observer.ts";
 import type { LoadedVersion } from "./serving-version.ts";
+import { type Gate, openGate } from "./stream-gate.ts";
 
 export interface ChunkedModelOptions {
   readonly chunking: Chunking;
@@ -28,6 +29,10 @@ export class ChunkedModel implements Model {
 
   get description(): ModelDescription {
     return this.#model.description;
+  }
+
+  get gate(): Gate {
+    return this.#model.gate ?? openGate;
   }
 
   infer(request: InferenceRequest, context: RequestContext, reply: Reply): void {

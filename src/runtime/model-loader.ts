@@ -12,6 +12,7 @@ import { ChunkedVersion } from "./chunked-model.ts";
 import type { Clock } from "./clock.ts";
 import type { LoadRequest, LoadResult, WarmUpRequest, WarmUpResult } from "./load-protocol.ts";
 import type { ModelDescription } from "./model.ts";
+import { admissionPolicy } from "./model-admission.ts";
 import type { ModelSource } from "./model-source.ts";
 import type { Observer } from "./observer.ts";
 import type { Place, Placement } from "./placement.ts";
@@ -226,6 +227,7 @@ export class ModelLoader {
       limits: parameters,
       measurer,
       runTimes,
+      admission: admissionPolicy(config, parameters),
     });
     const version = new ServingVersion(model, loaded, places, instanceOptions);
     const chunking = resolveChunking(result.config);

@@ -10,6 +10,7 @@ import type {
 import type { ModelConfig } from "../model/model-config.ts";
 import { reportedParameters } from "../model/model-parameters.ts";
 import type { ClassNames } from "../model/zip-map.ts";
+import type { Gate } from "./stream-gate.ts";
 
 /** Where the nodes of a loaded model run. */
 export interface ProviderInfo {
@@ -45,6 +46,8 @@ export interface ModelDescription {
  */
 export interface Model {
   readonly description: ModelDescription;
+  /** Where streams wait before they read on; absent: they never do. */
+  readonly gate?: Gate;
   /** Answers through `reply`, never throws. May answer before it returns. */
   infer(request: InferenceRequest, context: RequestContext, reply: Reply): void;
 }

@@ -113,6 +113,8 @@ export interface Observer {
   onDecoupledAnswer?(model: ModelDescription, record: DecoupledAnswerRecord): void;
   /** The request has ended, well or not; called exactly once for every request that named a known model version. */
   onEnd?(model: ModelDescription, record: RequestRecord): void;
+  /** Admission lets in another number of rows of the model at a time; never called while it lets in any number. */
+  onAdmissionLimit?(model: ModelDescription, limitRows: number): void;
   /** An execution has ended. */
   onBatch?(model: ModelDescription, record: BatchRecord): void;
   /** So many sequences of the model have a slot now, and so many wait for one. */
@@ -218,6 +220,16 @@ export class ObserverList implements Required<Observer> {
     for (const observer of this.#observers) {
       try {
         observer.onSequenceEnd?.(model, reason);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  onAdmissionLimit(model: ModelDescription, limitRows: number): void {
+    for (const observer of this.#observers) {
+      try {
+        observer.onAdmissionLimit?.(model, limitRows);
       } catch (error) {
         this.#report(error);
       }

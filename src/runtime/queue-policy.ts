@@ -74,6 +74,15 @@ export function timeoutOf(request: InferenceRequest, level: LevelPolicy): number
 
 /** Triton's answer to a request that found its queue full. */
 export function queueFull(request: InferenceRequest, retryAfterMs: number): InferenceError {
-  const id = request.id === "" ? "<id_unknown>" : request.id;
-  return new InferenceError("queue_full", `[request id: ${id}] Exceeds maximum queue size`, { retryAfterMs });
+  return new InferenceError("queue_full", tooMany(request), { retryAfterMs });
+}
+
+/** The answer to a request that found as many rows of its model in the server as admission allows. */
+export function overLimit(request: InferenceRequest, limitRows: number, retryAfterMs: number): InferenceError {
+  const what = `admission lets in ${Math.round(limitRows)} rows of this model at a time`;
+  return new InferenceError("concurrency_limit", `${tooMany(request)}: ${what}`, { retryAfterMs });
+}
+
+function tooMany({ id }: InferenceRequest): string {
+  return `[request id: ${id === "" ? "<id_unknown>" : id}] Exceeds maximum queue size`;
 }

@@ -142,10 +142,11 @@ export class RequestQueue {
     now: number,
     unrunnableBeforeMs: number,
     visit: (entry: QueueEntry) => "keep" | "stop",
+    isShed?: (entry: QueueEntry) => boolean,
   ): void {
     line.rewind();
     for (;;) {
-      const entry = line.next(now, unrunnableBeforeMs);
+      const entry = line.next(now, unrunnableBeforeMs, isShed);
       if (entry === undefined || visit(entry) === "stop") break;
     }
     if (line.requests === 0) this.#order.leave(line);
@@ -222,6 +223,24 @@ export class RequestQueue {
     return nextMs;
   }
 
+  /** Drops whatever has waited too long, except what was put back: it had its turn. */
+  shed(now: number, isShed: (entry: QueueEntry) => boolean): void {
+    for (const line of [...this.#order.members]) this.#scanLine(line, now, now, keepAll, isShed);
+  }
+
+  /**
+   * Whether a tenant has fewer rows waiting than its share of so many, by its weight beside those of the others who wait. Never while no other
+   * waits: then there is nothing to share.
+   */
+  isBelowShare(tenant: string, rows: number): boolean {
+    const line = this.#lineOf(tenant);
+    const isWaiting = line.place >= 0;
+    if (this.#order.size <= (isWaiting ? 1 : 0)) return false;
+    let weights = isWaiting ? 0 : line.weight;
+    for (const { weight } of this.#order.members) weights += weight;
+    return line.rows < (rows * line.weight) / weights;
+  }
+
   /** Removes everything. */
   clear(): QueueEntry[] {
     return this.take(Number.POSITIVE_INFINITY);
@@ -251,3 +270,5 @@ export class RequestQueue {
     this.#bytes += sign * entry.byteLength;
   }
 }
+
+const keepAll = () => "keep" as const;

@@ -12,7 +12,7 @@ interface Level {
 }
 
 /** Why an entry leaves the queue without running. */
-export type DropReason = "cancelled" | "deadline" | "queue_timeout";
+export type DropReason = "cancelled" | "deadline" | "overload" | "queue_timeout";
 
 /**
  * What one tenant has in a model's queue: a list of unexpired and one of delayed requests for each priority level, and the tenant's turn
@@ -95,8 +95,9 @@ export class TenantLine implements FairMember {
    * The next entry that can still run; undefined: that was all. What is cancelled or expired on the way to it leaves, or moves to the
    * delayed list where the policy says so.
    * @param unrunnableBeforeMs an entry whose deadline lies before this cannot be answered in time
+   * @param isShed says of an entry that it has waited too long; absent: none has
    */
-  next(now: number, unrunnableBeforeMs: number): QueueEntry | undefined {
+  next(now: number, unrunnableBeforeMs: number, isShed?: (entry: QueueEntry) => boolean): QueueEntry | undefined {
     for (;;) {
       const entry = this.#looked;
       const level = this.#levels[this.#lookedLevel];
@@ -106,7 +107,8 @@ export class TenantLine implements FairMember {
         continue;
       }
       this.#looked = entry.next;
-      const reason = dropReason(entry, now, unrunnableBeforeMs);
+      const overload = isShed?.(entry) === true ? "overload" : undefined;
+      const reason = dropReason(entry, now, unrunnableBeforeMs) ?? overload;
       if (reason === undefined) return entry;
       this.#drop(level, entry, reason);
     }

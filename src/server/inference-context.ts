@@ -1,4 +1,10 @@
-import type { Parameters, RequestContext } from "../inference.ts";
+import {
+  type Criticality,
+  criticalities,
+  defaultCriticality,
+  type Parameters,
+  type RequestContext,
+} from "../inference.ts";
 import { defaultTenant } from "../tenant.ts";
 import type { Call } from "./call.ts";
 import type { TenantAccount, TenantCharge } from "./tenant-account.ts";
@@ -31,6 +37,12 @@ export class InferenceContext implements RequestContext {
   /** The call's own signal, shared by all messages of a stream, until this request alone is cancelled. */
   get signal(): AbortSignal {
     return this.#isCancelled ? AbortSignal.abort() : this.#call.signal;
+  }
+
+  /** What the metadata `sluice-criticality` says, for all requests of the call; what is no word for it counts as the default. */
+  get criticality(): Criticality {
+    const word = this.#call.metadata("sluice-criticality");
+    return criticalities.find((criticality) => criticality === word) ?? defaultCriticality;
   }
 
   get rpcMethod(): string {

@@ -1,6 +1,7 @@
 import { type InferenceError, toInferenceError } from "../errors.ts";
 import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
 import { isDecoupled } from "../runtime/model.ts";
+import type { Gate } from "../runtime/stream-gate.ts";
 import { drainingError } from "./admission.ts";
 import { type Call, type CallListener, type CallStatus, errorStatus, okStatus } from "./call.ts";
 import { DecoupledItems } from "./decoupled-items.ts";
@@ -36,6 +37,9 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   #bytes = 0;
   #received = 0;
   #answered = 0;
+  /** Where the latest message's model keeps streams waiting. */
+  #gate: Gate | undefined;
+  #isGateAsked = false;
   #isReadAsked = false;
   #isHalfClosed = false;
   #isClosed = false;
@@ -68,6 +72,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       const request = resolveRequest(parsed);
       item.context.limitTo(request.parameters);
       item.setQuestion(request, model, bytes);
+      this.#gate = model.gate;
       if (isDecoupled(model.description)) this.#takeOutOfOrder(item);
       if (tenants === undefined) this.#issue(item, { request, model });
       else this.#issueInTurn(item, { request, model });
@@ -107,6 +112,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#isClosed = true;
     const { budget } = this.#surroundings.admission;
     budget.forget(this.#read);
+    this.#gate?.forget(this.#readOn);
     budget.release(this.#bytes);
     this.#wait?.cancel();
     this.#wait = undefined;
@@ -257,8 +263,21 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       admission.budget.whenRoom(this.#read);
       return;
     }
+    if (this.#isGateAsked) return;
+    if (this.#gate?.isFull === true) {
+      this.#isGateAsked = true;
+      this.#gate.whenRoom(this.#readOn);
+      return;
+    }
     this.#isReadAsked = true;
     this.#call.read();
+  };
+
+  /** It is this stream's turn at the gate. Read, even if others have filled it again since: every turn lets a message in. */
+  readonly #readOn = (): void => {
+    this.#isGateAsked = false;
+    this.#gate = undefined;
+    this.#read();
   };
 
   /** `sluice_cancel` names a request of this stream that nobody waits for any more; such a message has no answer of its own. */

@@ -10,6 +10,8 @@ describe("statusCode", () => {
     not_found: 5,
     shed: 14,
     queue_full: 14,
+    concurrency_limit: 14,
+    overload: 14,
     queue_timeout: 14,
     draining: 14,
     loading: 14,

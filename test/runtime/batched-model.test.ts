@@ -5,6 +5,7 @@ import { InferenceError } from "../../src/errors.ts";
 import type { InferenceRequest, RequestContext } from "../../src/inference.ts";
 import type { ModelConfig } from "../../src/model/model-config.ts";
 import { BatchedModel, type BatchedModelOptions } from "../../src/runtime/batched-model.ts";
+import { type AdmissionPolicy, openAdmission } from "../../src/runtime/model-admission.ts";
 import { RunTimeModel } from "../../src/runtime/run-time-model.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeRunner } from "../support/fake-runner.ts";
@@ -609,5 +610,104 @@ describe("a model with a latency target", () => {
     assert.ok(Math.abs((record?.runTime?.fixedMs ?? 0) - 2) < 1e-9);
     assert.ok(Math.abs((record?.runTime?.perRowMs ?? 0) - 1) < 1e-9);
     assert.equal(subject.model.runTimes.estimate(0), record?.runTime);
+  });
+});
+
+describe("admission", () => {
+  const fixed: AdmissionPolicy = { ...openAdmission, mode: "fixed", limitRows: 4 };
+
+  it("refuses a unary request beyond the limit with a pushback, and lets in again when others have ended", () => {
+    const subject = new Subject({}, { admission: fixed });
+    subject.ask([1, 2, 3]);
+    const over = subject.ask([4, 5]);
+    const refused = subject.ask([6], {}, { id: "six" });
+    assert.equal(over.outcome, "waiting", "there was room when it came");
+    assert.equal(refused.outcome, "concurrency_limit");
+    assert.match(refused.error!.message, /request id: six\] Exceeds maximum queue size: admission lets in 4 rows/);
+    assert.ok((refused.error?.retryAfterMs ?? 0) > 0);
+    subject.finish();
+    assert.equal(subject.ask([7]).outcome, "waiting");
+  });
+
+  it("lets messages of streams in, and closes the gate for the next until some have ended", () => {
+    const subject = new Subject({}, { admission: fixed });
+    let turns = 0;
+    const { gate } = subject.model;
+    subject.ask([1, 2], { isStreamed: true });
+    assert.equal(gate.isFull, true, "at half of the limit");
+    gate.whenRoom(() => turns++);
+    assert.equal(subject.ask([3, 4, 5], { isStreamed: true }).outcome, "waiting");
+    assert.equal(turns, 0);
+    subject.finish();
+    assert.equal(turns, 1);
+    assert.equal(gate.isFull, false);
+  });
+
+  it("opens the gate whichever way the messages end", () => {
+    const endings: ((subject: Subject, abort: AbortController) => void)[] = [
+      ({ model }) => model.failWaiting(failure),
+      ({ runner }) => {
+        runner.take();
+        runner.fail(failure);
+      },
+      ({ runner }, abort) => {
+        abort.abort();
+        runner.take();
+      },
+    ];
+    for (const end of endings) {
+      const subject = new Subject({}, { admission: fixed });
+      const abort = new AbortController();
+      let turns = 0;
+      subject.ask([1, 2], { isStreamed: true, signal: abort.signal });
+      subject.model.gate.whenRoom(() => turns++);
+      end(subject, abort);
+      assert.deepEqual([turns, subject.model.gate.isFull], [1, false], String(end));
+    }
+  });
+
+  it("lets a tenant in that has less than its share waiting, while another fills the limit", () => {
+    const subject = new Subject({}, { admission: fixed });
+    subject.ask([1, 2, 3, 4], { tenant: "loud" });
+    assert.equal(subject.ask([5], { tenant: "loud" }).outcome, "concurrency_limit");
+    assert.equal(subject.ask([6], { tenant: "quiet" }).outcome, "waiting");
+    assert.equal(subject.ask([7], { tenant: "loud" }).outcome, "concurrency_limit");
+  });
+
+  it("a full queue answers with the time in which it drains", () => {
+    const subject = new Subject({}, { maxQueueRequests: 40 });
+    subject.ask([0]);
+    subject.runner.take();
+    subject.runner.succeed(100);
+    for (let i = 0; i < 40; i++) subject.ask([i]);
+    const { error } = subject.ask([41]);
+    assert.equal(error?.reason, "queue_full");
+    assert.ok(error!.retryAfterMs! >= 3200 && error!.retryAfterMs! <= 4800, `${error?.retryAfterMs} ms for 40 rows`);
+  });
+
+  it("counts every row out again, whatever happens", () => {
+    const ending = fc.constantFrom("ok", "fail", "alone", "cancel", "back");
+    const asked = fc.record({ rows: fc.integer({ min: 1, max: 20 }), isStreamed: fc.boolean(), ending });
+    fc.assert(
+      fc.property(fc.array(asked, { maxLength: 30 }), (list) => {
+        const subject = new Subject({}, { admission: { ...fixed, limitRows: 50 } });
+        const replies = list.map(({ rows, isStreamed, ending: how }) => {
+          const abort = new AbortController();
+          const reply = subject.ask(new Array<number>(rows).fill(1), { isStreamed, signal: abort.signal });
+          if (how === "cancel") abort.abort();
+          else if (subject.runner.take() !== undefined) {
+            if (how === "fail") subject.runner.fail(failure);
+            else if (how === "alone") subject.runner.retryAlone(failure);
+            else if (how === "back") subject.runner.putBack();
+            else subject.runner.succeed();
+          }
+          return reply;
+        });
+        subject.finish();
+        assert.ok(replies.every(({ isEnded }) => isEnded));
+        assert.equal(subject.model.rowsInFlight, 0);
+        assert.equal(subject.model.gate.isFull, false);
+      }),
+    );
   });
 });

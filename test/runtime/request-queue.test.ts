@@ -5,6 +5,7 @@ import type { QueueEntry } from "../../src/runtime/queue-entry.ts";
 import { queuePolicy } from "../../src/runtime/queue-policy.ts";
 import { RequestQueue } from "../../src/runtime/request-queue.ts";
 import type { DropReason } from "../../src/runtime/tenant-line.ts";
+import { sharesOf } from "../support/queue-simulation.ts";
 import { entryOf } from "../support/runtime-requests.ts";
 
 const policies = {
@@ -157,4 +158,40 @@ it("counts what it holds and loses nothing, whatever happens to it", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+describe("a queue that stands", () => {
+  it("sheds what is said to have waited too long, whoever's it is, and nothing that was put back", () => {
+    const dropped: [QueueEntry, DropReason][] = [];
+    const queue = new RequestQueue(policies.levels, (entry, reason) => dropped.push([entry, reason]));
+    const [returned, early, other, late] = [
+      entryOf({ queuedMs: 0 }),
+      entryOf({ queuedMs: 1 }),
+      entryOf({ queuedMs: 2, tenant: "other" }),
+      entryOf({ queuedMs: 50 }),
+    ] as const;
+    queue.unshift([returned]);
+    for (const entry of [early, other, late]) queue.push(entry, 2);
+    queue.shed(100, ({ queuedMs }) => queuedMs < 10);
+    assert.deepEqual(dropped, [
+      [early, "overload"],
+      [other, "overload"],
+    ]);
+    assert.deepEqual(queue.take(9), [returned, late]);
+    assert.deepEqual([queue.requests, queue.rows, queue.bytes], [0, 0, 0]);
+  });
+
+  it("tells whether a tenant has less than its share waiting, by the weights of those who wait", () => {
+    const queue = new RequestQueue(policies.plain, () => {}, { shares: sharesOf({ heavy: 3 }) });
+    assert.equal(queue.isBelowShare("light", 100), false, "nobody waits");
+    queue.push(entryOf({ tenant: "light", rows: 25 }), 1);
+    assert.equal(queue.isBelowShare("light", 100), false, "nobody else waits");
+    assert.equal(queue.isBelowShare("heavy", 100), true, "it has nothing yet");
+    queue.push(entryOf({ tenant: "heavy", rows: 74 }), 1);
+    assert.equal(queue.isBelowShare("light", 100), false, "25 of 100 rows, at a weight of 1 beside 3");
+    assert.equal(queue.isBelowShare("light", 104), true);
+    assert.equal(queue.isBelowShare("heavy", 100), true);
+    queue.push(entryOf({ tenant: "heavy", rows: 1 }), 1);
+    assert.equal(queue.isBelowShare("heavy", 100), false);
+  });
 });

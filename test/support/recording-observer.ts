@@ -22,6 +22,7 @@ export class RecordingObserver implements Required<Observer> {
   /** Sequences with a slot, and without one, as told last. */
   sequences = { active: 0, waiting: 0 };
   readonly sequenceEnds: SequenceEnd[] = [];
+  readonly admissionLimits: number[] = [];
   readonly states: { readonly model: string; readonly state: ModelState; readonly detail: ModelStateDetail }[] = [];
   readonly removed: string[] = [];
   readonly processes: string[] = [];
@@ -49,6 +50,9 @@ export class RecordingObserver implements Required<Observer> {
   }
   onSequenceEnd(_model: ModelDescription, reason: SequenceEnd): void {
     this.sequenceEnds.push(reason);
+  }
+  onAdmissionLimit(_model: ModelDescription, limitRows: number): void {
+    this.admissionLimits.push(limitRows);
   }
   onModelState(name: string, version: string, state: ModelState, detail: ModelStateDetail): void {
     this.states.push({ model: `${name}/${version}`, state, detail });
