@@ -8,7 +8,7 @@ import { sequencePlan } from "../model/sequence-plan.ts";
 import type { TenantShares } from "../tenant.ts";
 import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
-import { ChunkedVersion } from "./chunked-model.ts";
+import { type ChunkedModelOptions, ChunkedVersion } from "./chunked-model.ts";
 import type { Clock } from "./clock.ts";
 import type { LoadRequest, LoadResult, WarmUpRequest, WarmUpResult } from "./load-protocol.ts";
 import type { ModelDescription } from "./model.ts";
@@ -218,7 +218,8 @@ export class ModelLoader {
     if (plan !== undefined) {
       const maxBacklogSequences = parameters.maxBacklogSequences ?? config.maxBacklogSequences;
       const sequences = { ...limits, plan, instances: loaded.length, maxBacklogSequences };
-      return new SequenceVersion(new SequenceModel(description, sequences), loaded, { ...instanceOptions, plan });
+      const model = new SequenceModel(description, sequences);
+      return inChunks(new SequenceVersion(model, loaded, { ...instanceOptions, plan }), limits);
     }
     const model = new BatchedModel(description, {
       ...limits,
@@ -229,11 +230,7 @@ export class ModelLoader {
       runTimes,
       admission: admissionPolicy(config, parameters),
     });
-    const version = new ServingVersion(model, loaded, places, instanceOptions);
-    const chunking = resolveChunking(result.config);
-    return chunking === undefined
-      ? version
-      : new ChunkedVersion(version, { chunking, clock, observers: tried.observers });
+    return inChunks(new ServingVersion(model, loaded, places, instanceOptions), limits);
   }
 
   /**
@@ -325,6 +322,12 @@ export class ModelLoader {
       `model '${source.name}' asks for KIND_GPU, but of the execution providers only ${available.join(", ")} starts here`,
     );
   }
+}
+
+/** The version as its configuration wants its answers: whole or cut. */
+function inChunks(version: LoadedVersion, options: Omit<ChunkedModelOptions, "chunking">): LoadedVersion {
+  const chunking = resolveChunking(version.model.description.config);
+  return chunking === undefined ? version : new ChunkedVersion(version, { ...options, chunking });
 }
 
 function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceError {

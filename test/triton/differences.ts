@@ -237,7 +237,7 @@ export const differences: readonly Difference[] = [
     what: "A model that fails answers INTERNAL with a fixed text.",
     reason: "The runtime's own text names operators and files; it stands in the log.",
     explains: (name, theirs, ours) =>
-      name.startsWith("fails:") && /ONNXRuntimeError/.test(theirs.message) && isRefused(ours, internal),
+      /\bfails: /.test(name) && /ONNXRuntimeError/.test(theirs.message) && isRefused(ours, internal),
   },
   {
     id: "malformed",

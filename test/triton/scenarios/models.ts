@@ -87,6 +87,17 @@ function sums(shape: (number | string)[]): Buffer {
     output: [value("SUM", float, shape), value("NEXT", float, shape)],
   });
 }
+/** Adds up what a table has at X: 1, 10 or 100. Another index fails. */
+const fragile = modelBytes({
+  node: [
+    node("Gather", ["table", "X"], ["found"]),
+    node("Add", ["STATE", "found"], ["SUM"]),
+    node("Identity", ["SUM"], ["NEXT"]),
+  ],
+  initializer: [{ name: "table", dims: [3], data_type: float, float_data: [1, 10, 100] }],
+  input: [value("X", int64, ["N", 1]), value("STATE", float, ["N", 1])],
+  output: [value("SUM", float, ["N", 1]), value("NEXT", float, ["N", 1])],
+});
 const sumTensors = x("2") + io("output", "SUM", "FP32", "2");
 const state = (initial: string) =>
   `state { input_name: "STATE" output_name: "NEXT" data_type: TYPE_FP32 dims: [ 2 ] ${initial} }`;
@@ -152,6 +163,22 @@ export const sequenceModels: readonly ComparedModel[] = [
     config: `max_batch_size: 0\nsequence_batching { max_sequence_idle_microseconds: 60000000 oldest { max_candidate_sequences: 4 }
       ${state(initial("zero_data: true"))} }\n${sumTensors}`,
     versions: one(sums([2])),
+  },
+  {
+    name: "two_instances",
+    config: `max_batch_size: 2\ninstance_group { kind: KIND_CPU count: 2 }
+      sequence_batching { max_sequence_idle_microseconds: 60000000 direct { }
+      ${controlInputs(falseTrue("fp32", 0, 1), "UINT64")} }
+      ${x("1")}${controlOutputs("FP32", "UINT64")}`,
+    versions: one(controls(float, uint64)),
+  },
+  {
+    name: "fragile",
+    config: `max_batch_size: 2\nsequence_batching { max_sequence_idle_microseconds: 60000000 direct { }
+      state { input_name: "STATE" output_name: "NEXT" data_type: TYPE_FP32 dims: [ 1 ]
+        initial_state { name: "start" data_type: TYPE_FP32 dims: [ 1 ] zero_data: true } } }
+      ${x("1", "INT64")}${io("output", "SUM", "FP32", "1")}`,
+    versions: one(fragile),
   },
   {
     name: "plain",

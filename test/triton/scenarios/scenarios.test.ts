@@ -27,7 +27,7 @@ interface Family {
 
 const families: readonly Family[] = [
   { models: decoupledModels, scenarios: decoupledScenarios, isServed: true },
-  { models: sequenceModels, scenarios: sequenceScenarios, isServed: false },
+  { models: sequenceModels, scenarios: sequenceScenarios, isServed: true },
   { models: raggedModels, scenarios: raggedScenarios, isServed: false },
 ];
 const served = families.filter(({ isServed }) => isServed);

@@ -1,9 +1,18 @@
+import type { Draft } from "../drafts.ts";
 import { floatRows, type InSequence, type Scenario, sequenceParameters } from "./scenario.ts";
 
 const step = (model: string, value: number, sequence: InSequence) =>
   floatRows(model, [[value]], { parameters: sequenceParameters(sequence) });
 const pair = (model: string, values: [number, number], sequence: InSequence) =>
   floatRows(model, [values], { parameters: sequenceParameters(sequence) });
+
+/** A request that looks something up. */
+function at(index: number, sequence: InSequence): Draft {
+  const data = Buffer.alloc(8);
+  data.writeInt32LE(index);
+  const inputs = [{ name: "X", datatype: "INT64", shape: [1, 1] }];
+  return { model_name: "fragile", inputs, raw_input_contents: [data], parameters: sequenceParameters(sequence) };
+}
 
 /** One sequence from start to end. */
 const life = (model: string): Scenario => ({
@@ -199,6 +208,42 @@ export const sequenceScenarios: readonly Scenario[] = [
       await stream.cancel();
       await player.pause(200);
       await player.ask("goes on elsewhere", step("direct", 2, { id: 111, end: true }));
+    },
+  },
+  {
+    id: "sequence: single, a start that is cancelled while it waits",
+    async play(player) {
+      await player.ask("start 121", step("single", 1, { id: 121, start: true }));
+      const stream = player.stream("s");
+      stream.send(step("single", 2, { id: 122, start: true }), step("single", 3, { id: 122 }));
+      await player.pause(100);
+      await stream.cancel();
+      await player.ask("end 121", step("single", 4, { id: 121, end: true }));
+      await player.pause(200);
+      await player.ask("122 goes on", step("single", 5, { id: 122 }));
+      await player.ask("123", step("single", 6, { id: 123, start: true, end: true }));
+    },
+  },
+  {
+    id: "sequence: two instances",
+    async play(player) {
+      const ids = [131, 132, 133, 134];
+      for (const id of ids) await player.ask(`start ${id}`, step("two_instances", id, { id, start: true }));
+      for (const id of ids) await player.ask(`middle ${id}`, step("two_instances", id, { id }));
+      for (const id of ids.toReversed()) await player.ask(`end ${id}`, step("two_instances", id, { id, end: true }));
+    },
+  },
+  {
+    id: "sequence: fragile, a run that fails",
+    async play(player) {
+      await player.ask("fails: start", at(1, { id: 141, start: true }));
+      await player.ask("fails: middle", at(2, { id: 141 }));
+      await player.ask("fails: out of range", at(9, { id: 141 }));
+      await player.ask("fails: goes on", at(0, { id: 141 }));
+      await player.ask("fails: end out of range", at(9, { id: 141, end: true }));
+      await player.ask("fails: after the end", at(0, { id: 141 }));
+      await player.ask("fails: start out of range", at(9, { id: 142, start: true }));
+      await player.ask("fails: after the failed start", at(0, { id: 142, end: true }));
     },
   },
   ...["sum_zero", "sum_file"].map(
