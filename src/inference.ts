@@ -124,6 +124,8 @@ export interface TensorSpec {
 export interface Signature {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Inputs of the model that no request has: they are filled in for each batch, and follow `inputs` where those are numbered. Absent: none. */
+  readonly filled?: readonly TensorSpec[];
   /** Rows one run takes at most; 0: the model has no batch dimension and every request runs alone. */
   readonly maxBatchSize: number;
 }

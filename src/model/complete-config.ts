@@ -3,6 +3,7 @@ import { checkBatching } from "./batching-rules.ts";
 import { completeChunking } from "./chunking.ts";
 import { completeSequences, withoutSequenceTensors } from "./complete-sequences.ts";
 import { completeTensors } from "./complete-tensors.ts";
+import { withoutFilledInputs } from "./filled-inputs.ts";
 import type { ModelConfig, ModelConfigInput, ModelConfigInstanceGroup, ModelConfigOutput } from "./model-config.ts";
 import type { ModelSummary, TensorSummary } from "./onnx-summary.ts";
 import { onnxBackend, onnxPlatform } from "./validate-config.ts";
@@ -36,7 +37,8 @@ export function completeConfig(
 ): CompletedConfig {
   const decision = decideBatching(written, summary, options);
   const { maxBatchSize } = decision;
-  const visible = withoutSequenceTensors(written, summary, options.name, maxBatchSize > 0);
+  const seen = withoutSequenceTensors(written, summary, options.name, maxBatchSize > 0);
+  const visible = withoutFilledInputs(written, seen);
   const { input, output } = completeTensors(written, visible, options.name, maxBatchSize > 0);
   const config = completeChunking({
     ...completeSequences({ ...written, max_batch_size: maxBatchSize }),

@@ -9,6 +9,10 @@ interface Context {
   readonly modelName: string;
   readonly kind: "input" | "output";
   readonly isBatched: boolean;
+  /** Inputs of a ragged batch. */
+  readonly flattened: ReadonlySet<string>;
+  /** Outputs that are scattered by the shapes of an input: their own shape in the file need not be that of their dims. */
+  readonly scattered: ReadonlySet<string>;
 }
 
 /**
@@ -23,8 +27,11 @@ export function completeTensors(
   modelName: string,
   isBatched: boolean,
 ): { input: ModelConfigInput[]; output: ModelConfigOutput[] } {
-  const inputContext: Context = { modelName, kind: "input", isBatched };
-  const outputContext: Context = { modelName, kind: "output", isBatched };
+  const scattered = new Set((written.batch_output ?? []).flatMap(({ target_name = [] }) => target_name));
+  const ragged = (written.input ?? []).filter(({ allow_ragged_batch }) => allow_ragged_batch === true);
+  const flattened = new Set(ragged.map(({ name = "" }) => name));
+  const inputContext: Context = { modelName, kind: "input", isBatched, flattened, scattered: new Set() };
+  const outputContext: Context = { modelName, kind: "output", isBatched, flattened: new Set(), scattered };
   const listedInputs = written.input ?? [];
   if (listedInputs.length > 0) checkInputCount(listedInputs, summary, modelName);
   return {
@@ -95,7 +102,9 @@ function completeTensor<T extends ModelConfigInput | ModelConfigOutput>(
   if (written.dims === undefined) return { ...named, ...dimsOf(tensor, context) };
   const isScalar = tensor.shape?.length === 0;
   if (isScalar) return { ...named, reshape: scalarReshape(tensor, written.dims, context) };
-  checkDims(tensor, written.reshape?.shape ?? (written.reshape === undefined ? written.dims : []), context);
+  if (context.kind === "input" && (written as ModelConfigInput).allow_ragged_batch === true) checkFlat(tensor, context);
+  else if (!context.scattered.has(tensor.name))
+    checkDims(tensor, written.reshape?.shape ?? (written.reshape === undefined ? written.dims : []), context);
   return named;
 }
 
@@ -123,6 +132,16 @@ function scalarReshape({ name }: TensorSummary, dims: readonly number[], { model
     );
   }
   return { shape: [] };
+}
+
+/** A ragged batch is one row of elements, however they were shaped (Triton's rule and text). */
+function checkFlat({ name, shape }: TensorSummary, { modelName }: Context): void {
+  const model = lengths(shape ?? [-1]);
+  if (model.length === 1 && model[0] === -1) return;
+  refuseLoad(
+    modelName,
+    `configuration expects model provides input with shape [-1] for ragged input '${name}', model provides ${formatShape(model)}`,
+  );
 }
 
 /** Dimensions agree when they are equal or one of them is of any length. A shape that the file does not tell agrees with all. */

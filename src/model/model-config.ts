@@ -19,6 +19,8 @@ export interface ModelConfig {
   model_transaction_policy?: { decoupled?: boolean };
   model_warmup?: ModelConfigWarmup[];
   parameters?: Record<string, { string_value?: string }>;
+  batch_input?: ModelConfigBatchInput[];
+  batch_output?: ModelConfigBatchOutput[];
   optimization?: object;
   metric_tags?: Record<string, string>;
   [field: string]: unknown;
@@ -42,6 +44,21 @@ export interface ModelConfigOutput {
   label_filename?: string;
   reshape?: { shape?: number[] };
   is_shape_tensor?: boolean;
+}
+
+export interface ModelConfigBatchInput {
+  /** Absent: the first of the enum, BATCH_ELEMENT_COUNT. */
+  kind?: string;
+  target_name?: string[];
+  data_type?: string;
+  source_input?: string[];
+}
+
+export interface ModelConfigBatchOutput {
+  /** Absent: the only one there is, BATCH_SCATTER_WITH_INPUT_SHAPE. */
+  kind?: string;
+  target_name?: string[];
+  source_input?: string[];
 }
 
 export interface ModelConfigInstanceGroup {

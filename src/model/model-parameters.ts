@@ -27,7 +27,17 @@ export interface ModelParameters {
   /** The input that tells what each row costs, and how much of that a batch may have. */
   readonly costInput?: string;
   readonly maxBatchCost?: number;
+  /** Ascending lengths to which the rows of a batch are padded, and how (length-plan.ts). */
+  readonly lengthBuckets?: readonly number[];
+  readonly lengthAxes?: NamedNumbers;
+  readonly cutAxes?: NamedNumbers;
+  readonly padValue?: NamedNumbers;
+  readonly maskInput?: string;
+  readonly lengthInput?: string;
 }
+
+/** Numbers by the names of tensors; the empty name: those that are not named. */
+export type NamedNumbers = ReadonlyMap<string, number>;
 
 /** One of our settings under `parameters` of config.pbtxt. */
 export interface ModelParameter {
@@ -57,6 +67,8 @@ const reportedKeys: readonly string[] = Object.values(reportedParameters);
 
 /** The most batch buckets of a model: each is a shape that a device compiles for and that is warmed up. */
 export const maxBatchBuckets = 64;
+/** The most length buckets, for the same reason; as many as shapes are told apart. */
+export const maxLengthBuckets = 64;
 
 /** Dimensions that a tensor has at most: those of NumPy, in which most clients hold them. */
 const maxRank = 64;
@@ -195,6 +207,45 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
     absent: "batches are limited in rows and bytes only",
     description: "Most of what sluice_cost_input says in a batch, summed up; a request above it runs alone.",
   },
+  sluice_length_buckets: {
+    field: "lengthBuckets",
+    option: { kind: "list", default: [], group: "Models", description: "" },
+    absent: "only requests of one length share a batch",
+    description:
+      "Lengths, ascending and separated by commas, to which rows are padded, so that requests of different lengths share a batch; longer requests are refused.",
+  },
+  sluice_length_axes: {
+    field: "lengthAxes",
+    option: { kind: "string", default: "", group: "Models", description: "" },
+    absent: "the dimension of any length, of each input that has one such dimension",
+    description:
+      "Inputs that are padded and along which dimension of their dims, counted from 0, as in `ids:0,types:0`.",
+  },
+  sluice_cut_axes: {
+    field: "cutAxes",
+    option: { kind: "string", default: "", group: "Models", description: "" },
+    absent: "the dimension of any length, of each output that has one such dimension",
+    description: "Outputs that are cut back to the request's own length, written as sluice_length_axes; empty: none.",
+  },
+  sluice_pad_value: {
+    field: "padValue",
+    option: { kind: "string", default: "", group: "Models", description: "" },
+    absent: "0",
+    description: "What rows are padded with: a number for all inputs, or `ids:1,types:0`.",
+  },
+  sluice_mask_input: {
+    field: "maskInput",
+    option: { kind: "string", default: "", group: "Models", description: "" },
+    absent: "requests bring the mask, where the model has one",
+    description:
+      "An input of shape [rows, length] that sluice fills with 1 where a row is its own and 0 where it is padding.",
+  },
+  sluice_length_input: {
+    field: "lengthInput",
+    option: { kind: "string", default: "", group: "Models", description: "" },
+    absent: "requests bring the lengths, where the model wants them",
+    description: "An input of shape [rows] or [rows, 1] that sluice fills with the length of each row.",
+  },
 };
 
 /**
@@ -225,6 +276,10 @@ function parseParameter(
   maxBatchSize: number | undefined,
 ): unknown {
   if (field === "batchBuckets") return parseBuckets(key, text, maxBatchSize);
+  if (field === "lengthBuckets") return parseLengths(key, text);
+  if (field === "lengthAxes" || field === "cutAxes")
+    return parseNamedNumbers(key, text, isAxis, "numbers of dimensions");
+  if (field === "padValue") return parsePadValue(key, text);
   try {
     return parseOption(option, text, `parameter '${key}'`);
   } catch (cause) {
@@ -244,4 +299,45 @@ function parseBuckets(key: string, text: string, maxBatchSize: number | undefine
     "refused",
     `parameter '${key}' is ${JSON.stringify(text)}, expected at most ${maxBatchBuckets} ascending numbers of rows up to max_batch_size${maxBatchSize === undefined ? "" : ` (${maxBatchSize})`}, separated by commas`,
   );
+}
+
+function parseLengths(key: string, text: string): number[] {
+  const lengths = text.split(",").map((part) => (/^\s*[0-9]+\s*$/.test(part) ? Number(part) : Number.NaN));
+  const isAscending = lengths.every((length, i) => length > (lengths[i - 1] ?? 0) && length < 2 ** 31);
+  if (isAscending && lengths.length <= maxLengthBuckets) return lengths;
+  throw new InferenceError(
+    "refused",
+    `parameter '${key}' is ${JSON.stringify(text)}, expected at most ${maxLengthBuckets} ascending lengths, separated by commas`,
+  );
+}
+
+const isAxis = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 64;
+
+/** `name:number,name:number`; a name may have colons itself. */
+function parseNamedNumbers(
+  key: string,
+  text: string,
+  isAllowed: (value: number) => boolean,
+  what: string,
+): NamedNumbers {
+  const parts = text.split(",").filter((part) => part.trim() !== "");
+  const entries = parts.map((part): [string, number] => {
+    const colon = part.lastIndexOf(":");
+    const number = part.slice(colon + 1).trim();
+    return [part.slice(0, Math.max(0, colon)).trim(), number === "" ? Number.NaN : Number(number)];
+  });
+  const numbers = new Map(entries);
+  const isRight = entries.every(([name, value]) => name !== "" && isAllowed(value)) && numbers.size === entries.length;
+  if (isRight) return numbers;
+  throw new InferenceError(
+    "refused",
+    `parameter '${key}' is ${JSON.stringify(text)}, expected names and ${what} as in name:0,other:1`,
+  );
+}
+
+function parsePadValue(key: string, text: string): NamedNumbers {
+  const single = text.trim() === "" ? Number.NaN : Number(text);
+  return Number.isFinite(single)
+    ? new Map([["", single]])
+    : parseNamedNumbers(key, text, (value) => Number.isFinite(value), "numbers");
 }

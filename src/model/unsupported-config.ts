@@ -27,21 +27,6 @@ const unsupported: readonly Unsupported[] = [
     reason: "ensembles are not served yet",
   },
   {
-    field: "batch_input",
-    isUsed: (config) => hasItems(config.batch_input),
-    reason: "ragged batches are not served yet",
-  },
-  {
-    field: "batch_output",
-    isUsed: (config) => hasItems(config.batch_output),
-    reason: "ragged batches are not served yet",
-  },
-  {
-    field: "input.allow_ragged_batch",
-    isUsed: ({ input }) => (input ?? []).some(({ allow_ragged_batch }) => allow_ragged_batch === true),
-    reason: "ragged batches are not served yet",
-  },
-  {
     field: "is_shape_tensor",
     isUsed: ({ input, output }) =>
       [...(input ?? []), ...(output ?? [])].some(({ is_shape_tensor }) => is_shape_tensor === true),

@@ -3,6 +3,7 @@ import { InferenceError } from "../errors.ts";
 import { checkBatching, checkBatchLimits } from "./batching-rules.ts";
 import { resolveChunking } from "./chunking.ts";
 import { servedDatatype } from "./config-datatype.ts";
+import { checkLengthSettings } from "./length-plan.ts";
 import type {
   ModelConfig,
   ModelConfigInput,
@@ -11,6 +12,7 @@ import type {
   ModelConfigWarmup,
 } from "./model-config.ts";
 import { resolveModelParameters } from "./model-parameters.ts";
+import { checkRagged } from "./ragged-plan.ts";
 import { checkSequences } from "./sequence-rules.ts";
 import { checkUnsupported } from "./unsupported-config.ts";
 
@@ -40,6 +42,8 @@ export function validateConfig(config: ModelConfig, name: string): void {
   checkSequences(config, name);
   for (const [i, warmup] of (config.model_warmup ?? []).entries()) checkWarmup(config, warmup, i);
   resolveChunking(config);
+  checkRagged(config);
+  checkLengthSettings(config);
   checkBatchLimits(config, resolveModelParameters(config));
 }
 

@@ -232,6 +232,14 @@ export const instruments = {
     description: "Executions, failed ones too, by why their batch was closed.",
     attributes: [...model, { key: "sluice.reason", values: batchReasons }],
   },
+  batchElements: {
+    name: "sluice.batch.elements",
+    kind: "counter",
+    unit: "{element}",
+    description:
+      "Elements of the inputs that are padded to a length, in successful executions: those of the requests, and what was added.",
+    attributes: [...model, { key: "sluice.content", values: ["request", "padding"] }],
+  },
   runFixed: {
     name: "sluice.batch.run.fixed",
     kind: "gauge",

@@ -95,7 +95,8 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "
     if (record.error !== undefined) return;
     series.batchSize.record(record.rows);
     series.batchPadding.record(record.padding);
-    const { runTime, shapeBucket } = record;
+    const { runTime, shapeBucket, elements, paddedElements } = record;
+    if (elements !== undefined) series.addElements(elements, paddedElements ?? 0);
     if (runTime !== undefined && shapeBucket !== undefined)
       series.setRunTime(shapeBucket, seconds(runTime.fixedMs), seconds(runTime.perRowMs));
   }

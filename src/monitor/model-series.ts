@@ -24,6 +24,8 @@ export class ModelSeries {
   readonly batchSize: HistogramSeries;
   readonly batchPadding: HistogramSeries;
   readonly batches: Readonly<Record<BatchReason, CounterSeries>>;
+  /** Made for models that pad, by their first batch. */
+  #elements: { readonly requested: CounterSeries; readonly padding: CounterSeries } | undefined;
   readonly #runTimes = new Map<string, { readonly fixed: CounterSeries; readonly perRow: CounterSeries }>();
   /** Requests admitted and neither taken into a batch nor ended. */
   waiting = 0;
@@ -70,6 +72,16 @@ export class ModelSeries {
       this.#failureDurations.set(reason, durations);
     }
     durations.record(seconds);
+  }
+
+  /** Elements of padded inputs that ran. */
+  addElements(requested: number, padding: number): void {
+    this.#elements ??= {
+      requested: this.group.counter(instruments.batchElements, { "sluice.content": "request" }),
+      padding: this.group.counter(instruments.batchElements, { "sluice.content": "padding" }),
+    };
+    this.#elements.requested.add(requested);
+    this.#elements.padding.add(padding);
   }
 
   /** What a batch of a shape takes by now, seconds. */

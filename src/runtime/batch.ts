@@ -2,6 +2,7 @@ import { InferenceError } from "../errors.ts";
 import type { Signature, TensorSpec } from "../inference.ts";
 import { elementCount, type Tensor } from "../tensor.ts";
 import type { Arena } from "./arena.ts";
+import type { BatchLayout, InputContent, ReadOutput } from "./batch-layout.ts";
 import { noSequences, type RanFrame, type RanOutput, type RunFrame, type RunInput } from "./frames.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 import { RowIndex } from "./rows.ts";
@@ -17,6 +18,7 @@ export function bucketOf(rows: number, buckets: readonly number[]): number {
 /**
  * Writes the inputs of a batch one after another into a slot of the arena and describes them: this copy is the concatenation.
  * @param paddedRows first dimension of the run; the rows that the entries lack are zero
+ * @param layout how requests of different shapes come together; absent: they have one shape
  */
 export function writeBatch(
   arena: Arena,
@@ -25,28 +27,49 @@ export function writeBatch(
   entries: readonly QueueEntry[],
   signature: Signature,
   paddedRows: number,
+  layout?: BatchLayout,
 ): RunFrame {
   const inputs: RunInput[] = [];
   let offset = arena.inputOffset(slot);
+  const rows = rowsOf(entries);
+  const write = (index: number, { shape, buffers }: InputContent): void => {
+    let length = 0;
+    for (const buffer of buffers) length += buffer.length;
+    arena.write(buffers, offset);
+    inputs.push({ index, shape, segments: [{ arena: 0, offset, length, rows }] });
+    offset += Math.ceil(length / 8) * 8;
+  };
   for (let index = 0; index < signature.inputs.length; index++) {
     const example = entries[0]?.inputs[index];
     if (example === undefined) continue; // left out, in every entry of the batch
-    const buffers = entries.map((entry) => (entry.inputs[index] as Tensor).data); // same set of inputs
-    let length = 0;
-    let rows = 0;
-    for (const entry of entries) rows += entry.rows;
-    for (const buffer of buffers) length += buffer.length;
-    arena.write(buffers, offset);
-    inputs.push({
+    write(
       index,
-      shape: runShape(signature, index, example, paddedRows),
-      segments: [{ arena: 0, offset, length, rows }],
-    });
-    offset += Math.ceil(length / 8) * 8;
+      layout?.gather(index, entries, paddedRows) ?? plainContent(signature, index, example, entries, paddedRows),
+    );
+  }
+  for (const [index, content] of (layout?.fill(entries, paddedRows) ?? []).entries()) {
+    write(signature.inputs.length + index, content);
   }
   const outputs = fetchedOutputs(entries);
   const outputOffset = arena.outputOffset(slot);
   return { sessionId, sequences: noSequences, inputs, outputs, outputOffset, outputLimit: arena.slotBytes };
+}
+
+function rowsOf(entries: readonly QueueEntry[]): number {
+  let rows = 0;
+  for (const entry of entries) rows += entry.rows;
+  return rows;
+}
+
+function plainContent(
+  signature: Signature,
+  index: number,
+  example: Tensor,
+  entries: readonly QueueEntry[],
+  paddedRows: number,
+): InputContent {
+  const buffers = entries.map((entry) => (entry.inputs[index] as Tensor).data); // same set of inputs
+  return { shape: runShape(signature, index, example, paddedRows), buffers };
 }
 
 /** The shape of an input of a whole run: with its rows, and as the model itself takes them. */
@@ -65,12 +88,13 @@ export function fetchedOutputs(entries: readonly Pick<QueueEntry, "outputs">[]):
 /** Consecutive rows of a batch, and the outputs that are asked for of them. */
 export type BatchMember = Pick<QueueEntry, "rows" | "outputs">;
 
-/** How outputs come out of the arena: `runtime-process.ts`. */
-export type ReadOutput = (offset: number, length: number) => Buffer;
+/** Takes an output apart in another way than by rows, a tensor for each member; undefined: by rows. */
+export type ScatterOutput = (index: number, output: RanOutput) => readonly Tensor[] | undefined;
 
 /**
  * Splits the outputs of a batch: for each entry its own tensors, in the order it asked for. Copies everything out of the arena; no answer
  * keeps its neighbours' rows in memory beyond {@link smallOutputBytes}.
+ * @param scatter of a layout; absent: every output is taken apart by rows
  * @throws InferenceError "runtime" when an output has not one row for each row of the batch, or is missing
  */
 export function splitBatch(
@@ -79,6 +103,7 @@ export function splitBatch(
   entries: readonly BatchMember[],
   signature: Signature,
   paddedRows: number,
+  scatter?: ScatterOutput,
 ): readonly (readonly Tensor[])[] {
   const columns = new Map<number, readonly Tensor[]>();
   for (const output of ran.outputs) {
@@ -89,7 +114,8 @@ export function splitBatch(
     if (columns.has(output.index)) throw invalidAnswer(`output ${output.index} twice`);
     columns.set(
       output.index,
-      splitOutput(output, spec, read, entries, signature.maxBatchSize > 0 ? paddedRows : undefined),
+      scatter?.(output.index, output) ??
+        splitOutput(output, spec, read, entries, signature.maxBatchSize > 0 ? paddedRows : undefined),
     );
   }
   const all = signature.outputs.map((_, index) => index);

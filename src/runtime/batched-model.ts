@@ -17,7 +17,7 @@ import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import { levelOf, overLimit, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
-import { inputBytes, type Measurer, onlyBucketName } from "./request-measure.ts";
+import { bytesAtLength, inputBytes, type Measurer, noMeasure, onlyBucketName } from "./request-measure.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { RunTimeModel } from "./run-time-model.ts";
 import { pushbackMs } from "./service-rate.ts";
@@ -25,7 +25,7 @@ import { SlotLimit } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
 import type { Gate } from "./stream-gate.ts";
 import type { DropReason } from "./tenant-line.ts";
-import { Validator, type ValidRequest } from "./validator.ts";
+import { type FreeAxes, Validator, type ValidRequest } from "./validator.ts";
 
 /** Whose requests of more rows than a batch are split: everybody's, those of streams, or nobody's. */
 export type Splitting = "always" | "streams" | "never";
@@ -45,6 +45,8 @@ export interface BatchedModelOptions {
   readonly limits?: BatchLimits;
   /** What its requests cost beside rows and bytes; absent: nothing. */
   readonly measurer?: Measurer | undefined;
+  /** In which inputs requests of one batch may differ in shape; absent: in none. */
+  readonly freeAxes?: FreeAxes;
   /** What is known of its run times before its first request, from the warm-up; absent: nothing. */
   readonly runTimes?: RunTimeModel;
   /** What is let in at a time; absent: everything that the queue has room for. */
@@ -126,7 +128,7 @@ export class BatchedModel implements Model {
       windowMs: this.#policy.maxDelayMs,
     });
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
-    this.#validator = new Validator(name, signature);
+    this.#validator = new Validator(name, signature, options.freeAxes);
     this.#shares = options.shares ?? equalShares;
     this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#dropped.push({ entry, reason }), {
       shares: this.#shares,
@@ -178,7 +180,7 @@ export class BatchedModel implements Model {
     this.#options.observers.onAdmitted(this.description, entry);
     this.#arrivals?.record(now, entry.rows);
     const level = this.#levelOf(request, context);
-    const maxRows = this.#slotLimit.rowsOf(entry);
+    const maxRows = this.#slotLimit.rowsOf(sizeInBatch(entry));
     if (entry.rows <= maxRows) {
       this.#enqueue(entry, level, now);
     } else {
@@ -215,7 +217,8 @@ export class BatchedModel implements Model {
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
     if (decision.kind !== "batch") return undefined;
     if (isAhead && decision.reason !== "full" && decision.rows < policy.maxRows) return undefined;
-    const entries = this.#queue.take(decision.count);
+    const { picked } = decision;
+    const entries = picked === undefined ? this.#queue.take(decision.count) : this.#queue.takePicked(picked);
     let requests = 0;
     let waitMs = 0;
     let shortestMs = Number.POSITIVE_INFINITY;
@@ -234,9 +237,9 @@ export class BatchedModel implements Model {
   }
 
   #forecast(now: number): Forecast | undefined {
-    if (this.#arrivals === undefined) return undefined;
+    if (this.#arrivals === undefined && this.#policy.lengthBuckets === undefined) return undefined;
     return {
-      rowsPerMs: this.#arrivals.perMs(now),
+      rowsPerMs: this.#arrivals?.perMs(now) ?? 0,
       runTime: (shapeBucket) => this.runTimes.estimate(shapeBucket),
     };
   }
@@ -277,7 +280,8 @@ export class BatchedModel implements Model {
   }
 
   #learn(batch: Batch, record: BatchRecord): Required<Pick<BatchRecord, "runTime" | "shapeBucket">> {
-    const bucket = batch.entries[0]?.measure.shapeBucket ?? 0;
+    let bucket = 0; // padded entries run at the length of the longest; others have one shape, hence one bucket, or nearly so
+    for (const { measure } of batch.entries) bucket = Math.max(bucket, measure.shapeBucket);
     const busyMs = record.computeInputMs + record.computeInferMs + record.computeOutputMs;
     const runTime = batch.isAhead
       ? this.runTimes.learnBusy(bucket, batch.rows, busyMs)
@@ -365,9 +369,9 @@ export class BatchedModel implements Model {
       throw dropError("deadline", -1);
     }
     if (!this.#isAdmitted(context)) throw overLimit(request, this.#admission.limitRows, this.#pushbackMs());
-    this.#checkRoom(request, this.#levelOf(request, context), valid, now);
     const measure = this.#options.measurer?.measure(valid.inputs, valid.rows);
     const measured = measure === undefined ? valid : { ...valid, measure };
+    this.#checkRoom(request, this.#levelOf(request, context), measured, now);
     return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, measured, deadlineMs);
   }
 
@@ -401,9 +405,10 @@ export class BatchedModel implements Model {
       this.#failDropped();
     }
     if (this.#isFull(level, byteLength)) throw queueFull(request, this.#pushbackMs());
-    this.#slotLimit.check(valid, byteLength);
-    const { inputs, rows } = valid;
-    const maxRows = this.#slotLimit.rowsOf({ inputs, rows, byteLength });
+    const { inputs, rows, measure = noMeasure } = valid;
+    const size = sizeInBatch({ inputs, rows, byteLength, measure });
+    this.#slotLimit.check(size, size.byteLength);
+    const maxRows = this.#slotLimit.rowsOf(size);
     if (rows > maxRows) this.#checkParts(request, rows, Math.ceil(rows / maxRows));
   }
 
@@ -521,6 +526,16 @@ export class BatchedModel implements Model {
     this.#cancelTimer?.();
     for (const resolve of this.#onDrained.splice(0)) resolve();
   }
+}
+
+/** What a request takes of a batch's slot: more than its own bytes where its rows are padded. */
+function sizeInBatch<T extends Pick<QueueEntry, "inputs" | "rows" | "byteLength" | "measure">>(
+  entry: T,
+): Pick<QueueEntry, "inputs" | "rows" | "byteLength"> & { readonly growth?: number } {
+  if (entry.measure.length === 0) return entry;
+  const { inputs, rows, byteLength } = entry;
+  const padded = bytesAtLength(entry, entry.measure.paddedLength);
+  return { inputs, rows, byteLength: padded, growth: padded / Math.max(1, byteLength) };
 }
 
 /** The earlier of the call's deadline and the request's own `sluice_timeout_ms`, which counts from its arrival. */

@@ -1,5 +1,6 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
-import { bucketOf, splitBatch, writeBatch } from "./batch.ts";
+import { bucketOf, type ScatterOutput, splitBatch, writeBatch } from "./batch.ts";
+import type { BatchLayout } from "./batch-layout.ts";
 import type { Batch, BatchedModel, BatchRunner } from "./batched-model.ts";
 import type { Clock } from "./clock.ts";
 import type { Failure, RanFrame } from "./frames.ts";
@@ -14,6 +15,8 @@ export interface InstanceOptions {
   readonly loadTimeoutMs: number;
   /** Row counts to which batches are padded, ascending; empty: batches run as they are. */
   readonly buckets: readonly number[];
+  /** How requests of different shapes share a batch; absent: they have one shape. */
+  readonly layout?: BatchLayout;
   /** For the log: what went wrong in words that must not travel. */
   report(message: string, detail: string): void;
   /** The instance can, or cannot, run batches from now on. */
@@ -68,14 +71,14 @@ export class Instance implements BatchRunner, Resident {
   startBatch(process: RuntimeProcess): boolean {
     const batch = this.#model.take(!process.isIdle);
     if (batch === undefined) return false;
-    const { clock } = this.#options;
+    const { clock, layout } = this.#options;
     const { signature } = this.#model.description;
     const padded = bucketOf(batch.rows, this.#options.buckets);
     let sentMs = 0;
     try {
       process.run(
         this.#options.runTimeoutMs,
-        (arena, slot) => writeBatch(arena, slot, this.loadRequest.sessionId, batch.entries, signature, padded),
+        (arena, slot) => writeBatch(arena, slot, this.loadRequest.sessionId, batch.entries, signature, padded, layout),
         {
           result: (ran) => this.#onRan(process, batch, padded, sentMs - batch.takenMs, ran),
           failed: (failure) => this.#onFailed(process, batch, padded, sentMs, failure),
@@ -95,7 +98,9 @@ export class Instance implements BatchRunner, Resident {
     const computeInputMs = sendMs + ran.readMs;
     try {
       const read = (offset: number, length: number) => process.readOutput(offset, length);
-      const outputs = splitBatch(ran, read, batch.entries, this.#model.description.signature, padded);
+      const { layout } = this.#options;
+      const scatter: ScatterOutput = (index, output) => layout?.scatter(index, output, read, batch.entries, padded);
+      const outputs = splitBatch(ran, read, batch.entries, this.#model.description.signature, padded, scatter);
       const endedMs = this.#options.clock.now();
       const computeOutputMs = ran.writeMs + endedMs - receivedMs;
       const record = this.#record(batch, padded, endedMs, {
@@ -177,6 +182,7 @@ export class Instance implements BatchRunner, Resident {
   ): BatchRecord {
     const padding = this.#model.description.signature.maxBatchSize > 0 ? padded - batch.rows : 0;
     const requests = batch.entries.map((entry) => entry.whole);
+    const share = this.#options.layout?.padding(batch.entries, padded);
     return {
       rows: batch.rows,
       padding,
@@ -186,6 +192,7 @@ export class Instance implements BatchRunner, Resident {
       endedMs,
       error,
       requests,
+      ...(share ?? {}),
     };
   }
 }

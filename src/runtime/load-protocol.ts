@@ -61,6 +61,8 @@ export interface WarmUpRequest {
   readonly sessionId: number;
   readonly rows: number;
   readonly sample?: number;
+  /** Of the inputs that are padded to a length. */
+  readonly length?: number;
 }
 
 export interface WarmUpResult {

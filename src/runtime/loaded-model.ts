@@ -4,6 +4,8 @@ import { InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
 import { proveBatching } from "../model/batch-proof.ts";
 import { completeConfig, withBatching, withoutBatching } from "../model/complete-config.ts";
+import { withFilledInputs } from "../model/filled-inputs.ts";
+import { type LengthPlan, lengthPlan } from "../model/length-plan.ts";
 import type { ModelConfig, ModelConfigWarmup } from "../model/model-config.ts";
 import { observeOutputShapes } from "../model/observed-shapes.ts";
 import { type PreparedModel, prepareModel } from "../model/prepared-model.ts";
@@ -12,7 +14,7 @@ import { signatureOf } from "../model/signature.ts";
 import { validateConfig } from "../model/validate-config.ts";
 import { elementCount, itemBytes, type Tensor } from "../tensor.ts";
 import type { RanOutput, RunFrame } from "./frames.ts";
-import type { LoadRequest, LoadResult } from "./load-protocol.ts";
+import type { LoadRequest, LoadResult, WarmUpRequest } from "./load-protocol.ts";
 import type { ProviderInfo } from "./model.ts";
 import { createSession } from "./provider.ts";
 import { initialStates, SequenceStates } from "./sequence-state.ts";
@@ -25,6 +27,7 @@ import {
   toTensor,
   writeOutputs,
 } from "./session.ts";
+import { warmUpInputs } from "./variable-shapes.ts";
 
 /** Timings and outputs of one batch, as a `ran` frame tells them. */
 export interface RunResult {
@@ -47,8 +50,9 @@ export class LoadedModel {
   readonly #provider: ProviderInfo;
   #config: ModelConfig;
   #signature: Signature = { inputs: [], outputs: [], maxBatchSize: 0 };
-  /** Inputs as frames number them: those of the signature, then what the sequence batcher fills in. */
+  /** Inputs as frames number them: those of the signature, then what is filled in, by a layout or the sequence batcher. */
   #ports: readonly Port[] = [];
+  #lengths: LengthPlan | undefined;
   #plan: SequencePlan | undefined;
   #states: SequenceStates | undefined;
   #batching = "";
@@ -144,9 +148,11 @@ export class LoadedModel {
   #complete(config: ModelConfig, batching: string): void {
     this.#config = config;
     this.#batching = batching;
-    this.#signature = signatureOf(config, this.#request.folder, this.#prepared.classNames);
+    const signature = signatureOf(config, this.#request.folder, this.#prepared.classNames);
+    this.#signature = withFilledInputs(signature, config, this.#prepared.summary);
+    this.#lengths = lengthPlan(config, this.#signature);
     this.#plan = sequencePlan(config);
-    this.#ports = [...this.#signature.inputs, ...(this.#plan?.controls ?? [])];
+    this.#ports = [...this.#signature.inputs, ...(this.#signature.filled ?? []), ...(this.#plan?.controls ?? [])];
     if (this.#plan === undefined || this.#plan.states.length === 0) return;
     this.#states = new SequenceStates(this.#plan.states, initialStates(this.#plan.states, this.#request.folder), {
       isBatched: this.#signature.maxBatchSize > 0,
@@ -159,10 +165,16 @@ export class LoadedModel {
     return this.#states;
   }
 
-  /** Runs zeros in so many rows, or one sample of the configuration. @returns milliseconds of the run */
-  async warmUp(rows: number, sample: number | undefined): Promise<number> {
+  /**
+   * Runs zeros in so many rows, or one sample of the configuration.
+   * @param length of the padded inputs of zeros; absent: the shortest
+   * @returns milliseconds of the run
+   */
+  async warmUp({ rows, sample, length }: Omit<WarmUpRequest, "operation" | "sessionId">): Promise<number> {
     const warmup = sample === undefined ? undefined : this.#config.model_warmup?.[sample];
-    const inputs = warmup === undefined ? this.#zeros(rows) : this.#sample(warmup);
+    const given = warmup === undefined ? this.#zeros(rows, length) : this.#sample(warmup);
+    const ownRows = warmup === undefined ? rows : Math.max(1, warmup.batch_size ?? 1);
+    const inputs = warmUpInputs(this.#config, this.#signature, given, ownRows);
     const start = performance.now();
     for (let count = Math.max(1, warmup?.count ?? 1); count > 0; count--) await this.#runTensors(inputs);
     return performance.now() - start;
@@ -231,12 +243,15 @@ export class LoadedModel {
     });
   }
 
-  #zeros(rows: number): Tensor[] {
+  #zeros(rows: number, length = this.#lengths?.buckets[0]): Tensor[] {
     const { inputs, maxBatchSize } = this.#signature;
+    const axes = new Map(inputs.map(({ name }, index) => [name, this.#lengths?.inputAxes[index]]));
     const zeros = inputs
       .filter((input) => input.isOptional !== true)
       .map((input) => {
-        const dims = (input.modelDims ?? input.dims).map((dimension) => (dimension < 0 ? 1 : dimension));
+        const dims = (input.modelDims ?? input.dims).map((dimension, axis) =>
+          axis === axes.get(input.name) ? (length ?? 1) : dimension < 0 ? 1 : dimension,
+        );
         const shape = maxBatchSize > 0 ? [rows, ...dims] : dims;
         return { name: input.name, datatype: input.datatype, shape, data: zeroData(input.datatype, shape) };
       });

@@ -2,15 +2,15 @@ import type { ServeConfig } from "../config.ts";
 import { InferenceError } from "../errors.ts";
 import type { Signature } from "../inference.ts";
 import { resolveChunking } from "../model/chunking.ts";
+import { lengthPlan } from "../model/length-plan.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
 import { sequencePlan } from "../model/sequence-plan.ts";
 import type { TenantShares } from "../tenant.ts";
-import { elementCount, itemBytes } from "../tensor.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
 import { type ChunkedModelOptions, ChunkedVersion } from "./chunked-model.ts";
 import type { Clock } from "./clock.ts";
-import type { LoadRequest, LoadResult, WarmUpRequest, WarmUpResult } from "./load-protocol.ts";
+import type { LoadRequest, LoadResult, WarmUpResult } from "./load-protocol.ts";
 import type { ModelDescription } from "./model.ts";
 import { admissionPolicy } from "./model-admission.ts";
 import type { ModelSource } from "./model-source.ts";
@@ -19,12 +19,14 @@ import type { Place, Placement } from "./placement.ts";
 import type { ProcessSlot } from "./process-slot.ts";
 import { isSimpleQueue, queuePolicy } from "./queue-policy.ts";
 import { createMeasurer } from "./request-measure.ts";
-import { byteBucketOf, RunTimeModel } from "./run-time-model.ts";
+import { RunTimeModel } from "./run-time-model.ts";
 import { RuntimeProcessDied } from "./runtime-process.ts";
 import { SequenceModel } from "./sequence-model.ts";
 import { SequenceVersion } from "./sequence-version.ts";
 import { type LoadedVersion, ServingVersion } from "./serving-version.ts";
 import type { Device } from "./session.ts";
+import { variableShapes } from "./variable-shapes.ts";
+import { type WarmUpRun, type WarmUpShape, warmUp, warmUpShapes } from "./warm-up.ts";
 
 export interface ModelLoaderOptions {
   readonly config: ServeConfig;
@@ -38,14 +40,6 @@ export interface ModelLoaderOptions {
 
 /** Longest single step (proof, warm-up run) of trying a model, so that one that never ends does not hold up its load for a minute. */
 const trialStepMs = 10_000;
-/** Warming up stops after this long: the rest of the buckets is met by requests. */
-const warmUpBudgetMs = 2_000;
-
-/** A run of zeros. */
-interface WarmUpRun extends WarmUpResult {
-  readonly rows: number;
-}
-
 /**
  * Brings a model version into service: try it where it can hurt nobody, decide whether it batches, load its instances, warm them up. Throws
  * InferenceError "refused" when the model or its configuration cannot be served.
@@ -104,7 +98,9 @@ export class ModelLoader {
     await load("tried");
     try {
       result = (await slot.control({ operation: "try", sessionId }, trialStepMs)) as LoadResult;
-      await this.#warmUp(slot, sessionId, result, [1], trialStepMs);
+      const lengths = lengthPlan(result.config, result.signature);
+      const [smallest] = warmUpShapes(result.signature, [1], lengths, false).toReversed();
+      await this.#warmUp(slot, sessionId, result, smallest === undefined ? [] : [smallest], trialStepMs);
     } catch (error) {
       if (!(error instanceof RuntimeProcessDied)) {
         if (!keepsSession) this.#discard(slot, sessionId);
@@ -151,9 +147,11 @@ export class ModelLoader {
   ): Promise<LoadedVersion> {
     const { config, clock, placement } = this.#options;
     const { result } = tried;
-    const measurer = createMeasurer(result.signature, parameters);
+    const variable = variableShapes(result.config, result.signature);
+    const measurer = createMeasurer(result.signature, parameters, variable?.lengths);
+    const sizes = parameters.batchBuckets ?? bucketsOf(result.signature);
+    const shapes = warmUpShapes(result.signature, sizes, variable?.lengths, measurer !== undefined);
     const runTimes = new RunTimeModel();
-    const rowBucket = measurer === undefined ? 0 : byteBucketOf(zeroRowBytes(result.signature), 1);
     const runTimeoutMs = parameters.runTimeoutMs ?? config.runTimeoutMs;
     const used = new Set<ProcessSlot>();
     const loaded: { place: Place; request: LoadRequest; generation: number }[] = [];
@@ -177,9 +175,8 @@ export class ModelLoader {
         loaded.push({ place, request, generation });
         if (!tried.isWarm) continue;
         try {
-          const sizes = bucketsOf(result.signature);
-          const runs = await this.#warmUp(place.slot, request.sessionId, result, sizes, runTimeoutMs);
-          for (const { rows, runMs } of runs) runTimes.learnBusy(rowBucket, rows, runMs);
+          const runs = await this.#warmUp(place.slot, request.sessionId, result, shapes, runTimeoutMs);
+          for (const { shapeBucket, rows, runMs } of runs) runTimes.learnBusy(shapeBucket, rows, runMs);
         } catch (error) {
           // Where the process was replaced before, the session was not there: the slot loads it again.
           if (error instanceof RuntimeProcessDied || place.slot.generation === generation) throw error;
@@ -207,11 +204,14 @@ export class ModelLoader {
       maxQueueBytes: parameters.maxQueueBytes ?? config.maxQueueBytes,
       slotBytes: Math.min(...places.map((place) => place.slot.slotBytes)),
     };
+    const isRagged = variable !== undefined && variable.lengths === undefined;
     const instanceOptions = {
       clock,
       runTimeoutMs,
       loadTimeoutMs: config.loadTimeoutMs,
-      buckets: parameters.batchBuckets ?? (result.provider.actual === "cpu" ? [] : bucketsOf(result.signature)),
+      buckets:
+        parameters.batchBuckets ?? (isRagged || result.provider.actual === "cpu" ? [] : bucketsOf(result.signature)),
+      ...(variable === undefined ? {} : { layout: variable.layout }),
       report: this.#options.report,
     };
     const plan = sequencePlan(result.config);
@@ -227,49 +227,29 @@ export class ModelLoader {
       splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
       limits: parameters,
       measurer,
+      freeAxes: variable?.freeAxes ?? [],
       runTimes,
       admission: admissionPolicy(config, parameters),
     });
     return inChunks(new ServingVersion(model, loaded, places, instanceOptions), limits);
   }
 
-  /**
-   * Runs the samples of the configuration, which must succeed, and zeros of each size, which need not and which end where no request could be
-   * as large.
-   * @param limitMs of each run: neighbours wait for it
-   * @returns how long zeros took in each size
-   */
+  /** @param limitMs of each run: neighbours wait for it */
   async #warmUp(
     slot: ProcessSlot,
     sessionId: number,
     result: LoadResult,
-    sizes: readonly number[],
+    shapes: readonly WarmUpShape[],
     limitMs: number,
   ): Promise<readonly WarmUpRun[]> {
-    const startMs = this.#options.clock.now();
-    const samples = result.config.model_warmup ?? [];
-    for (let sample = 0; sample < samples.length; sample++) {
-      await slot.control({ operation: "warm-up", sessionId, rows: 0, sample }, limitMs).catch((cause: unknown) => {
-        if (cause instanceof RuntimeProcessDied) throw cause;
-        throw new InferenceError("refused", `warm-up sample '${samples[sample]?.name ?? sample}' failed`, { cause });
-      });
-    }
-    const runs: WarmUpRun[] = [];
-    if (samples.length > 0) return runs;
-    const rowBytes = zeroRowBytes(result.signature);
-    for (const rows of sizes) {
-      if (!(rows * rowBytes <= slot.slotBytes)) return runs; // also when the bytes are NaN
-      const request: WarmUpRequest = { operation: "warm-up", sessionId, rows };
-      try {
-        const { runMs } = (await slot.control(request, limitMs)) as WarmUpResult; // what process-main.ts answers to "warm-up"
-        runs.push({ rows, runMs });
-      } catch (error) {
-        if (error instanceof RuntimeProcessDied) throw error;
-        return runs; // zeros are no valid input of this model
-      }
-      if (this.#options.clock.now() - startMs > warmUpBudgetMs) return runs;
-    }
-    return runs;
+    return await warmUp({
+      sessionId,
+      result,
+      shapes,
+      slotBytes: slot.slotBytes,
+      now: () => this.#options.clock.now(),
+      run: async (request) => (await slot.control(request, limitMs)) as WarmUpResult, // what process-main.ts answers to "warm-up"
+    });
   }
 
   #request(
@@ -379,17 +359,6 @@ function finalRequest(request: LoadRequest, result: LoadResult): LoadRequest {
 
 function toDevice(name: string): Device {
   return name === "cuda" || name === "webgpu" ? name : "cpu";
-}
-
-/** Bytes of one row of zeros as `loaded-model.ts` makes them; NaN: impossibly many. */
-function zeroRowBytes({ inputs }: Signature): number {
-  let bytes = 0;
-  for (const { datatype, dims, modelDims, isOptional } of inputs) {
-    if (isOptional === true) continue;
-    const shape = (modelDims ?? dims).map((dimension) => (dimension < 0 ? 1 : dimension));
-    bytes += elementCount(shape) * (datatype === "BYTES" ? 4 : itemBytes(datatype));
-  }
-  return bytes;
 }
 
 /** Powers of two up to the largest batch, and the largest batch; a model that does not batch has one size. */

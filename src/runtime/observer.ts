@@ -61,6 +61,9 @@ export interface BatchRecord {
   readonly endedMs: number;
   /** Undefined: the run succeeded. */
   readonly error: InferenceError | undefined;
+  /** Elements of the inputs that are padded to a length, as the requests had them, and added to them; absent: nothing is padded to a length. */
+  readonly elements?: number;
+  readonly paddedElements?: number;
   /** What was learned of runs of its shape, this one included; absent: it failed. */
   readonly runTime?: RunTimeEstimate;
   /** The shape bucket it belongs to; absent: it failed. One of few words, whatever clients send. */

@@ -131,7 +131,7 @@ async function control(request: ControlRequest): Promise<unknown> {
       return model.result;
     }
     case "warm-up":
-      return { runMs: await modelOf(request.sessionId).warmUp(request.rows, request.sample) };
+      return { runMs: await modelOf(request.sessionId).warmUp(request) };
     case "unload": {
       const model = models.get(request.sessionId);
       models.delete(request.sessionId);

@@ -35,6 +35,8 @@ export class QueueEntry implements RequestRecord {
   deaths = 0;
   /** Its priority level in the queue, counted from 1. */
   level = 1;
+  /** It was taken and put back. */
+  isReturned = false;
   /** By when it should run, for its place among others of its level. */
   dueMs = 0;
   /** What its tenant was charged for it, in milliseconds of the model's time; 0: nothing yet. */

@@ -103,6 +103,7 @@ export class RequestQueue {
       const entry = entries[i] as QueueEntry; // i is an index of entries
       entry.timeoutMs = Number.POSITIVE_INFINITY;
       entry.level = 1;
+      entry.isReturned = true;
       this.#returned.prepend(entry);
       this.#count(entry, 1);
     }
@@ -182,6 +183,7 @@ export class RequestQueue {
       const returned = this.#returned.head;
       if (returned === undefined) break;
       this.#returned.remove(returned);
+      returned.isReturned = false;
       taken.push(returned);
     }
     while (taken.length < count) {
@@ -195,6 +197,24 @@ export class RequestQueue {
     }
     for (let i = 0; i < taken.length; i++) this.#count(taken[i] as QueueEntry, -1); // i is an index of taken
     return taken;
+  }
+
+  /** Removes entries that a scan has just visited, wherever they stand, and charges their tenants as {@link take} does. */
+  takePicked(entries: readonly QueueEntry[]): QueueEntry[] {
+    for (const entry of entries) {
+      this.#count(entry, -1);
+      if (entry.isReturned) {
+        this.#returned.remove(entry);
+        entry.isReturned = false;
+        continue;
+      }
+      const line = this.#lineOf(entry.context.tenant);
+      line.take(entry);
+      entry.chargedMs = this.#cost(entry);
+      this.#order.charge(line, entry.chargedMs);
+      if (line.requests === 0) this.#order.leave(line);
+    }
+    return [...entries];
   }
 
   /** So many rows have run and took so long: what entries are charged from now on. */

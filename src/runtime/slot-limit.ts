@@ -17,9 +17,9 @@ export class SlotLimit {
   }
 
   /** @throws InferenceError "too_large" when the request fits no slot, not even row by row */
-  check({ inputs, rows }: Pick<Request, "inputs" | "rows">, byteLength: number): void {
+  check({ inputs, rows, growth = 1 }: Omit<Request, "byteLength">, byteLength: number): void {
     if (byteLength <= this.#slotBytes) return;
-    const rowBytes = this.#maxRows > 0 ? largestRowBytes(inputs, rows) : byteLength;
+    const rowBytes = this.#maxRows > 0 ? Math.ceil(growth * largestRowBytes(inputs, rows)) : byteLength;
     if (rowBytes <= this.#slotBytes) return;
     const what = this.#maxRows > 0 ? "a row" : "a request";
     throw new InferenceError(
@@ -30,17 +30,20 @@ export class SlotLimit {
   }
 
   /** Rows that one part of the request may have; Infinity: it is one piece. */
-  rowsOf({ inputs, rows, byteLength }: Request): number {
+  rowsOf({ inputs, rows, byteLength, growth = 1 }: Request): number {
     if (this.#maxRows === 0) return Number.POSITIVE_INFINITY;
     if (byteLength <= this.#slotBytes) return this.#maxRows;
-    return Math.min(this.#maxRows, Math.max(1, Math.floor(this.#slotBytes / largestRowBytes(inputs, rows))));
+    return Math.min(this.#maxRows, Math.max(1, Math.floor(this.#slotBytes / (growth * largestRowBytes(inputs, rows)))));
   }
 }
 
 interface Request {
   readonly inputs: readonly (Tensor | undefined)[];
   readonly rows: number;
+  /** As the batch has them, padding included. */
   readonly byteLength: number;
+  /** How many times its own bytes that is; absent: once. */
+  readonly growth?: number;
 }
 
 /** At least the bytes of every row over all inputs; rows of BYTES vary, so each input counts with its largest. */

@@ -84,6 +84,13 @@ export class TenantLine implements FairMember {
     return undefined;
   }
 
+  /** Takes one of its entries out, wherever it stands. */
+  take(entry: QueueEntry): void {
+    const level = this.#level(entry.level);
+    (entry.isDelayed ? level.delayed : level.waiting).remove(entry);
+    this.#count(level, entry, -1);
+  }
+
   /** Begins to look through it from its first entry on. */
   rewind(): void {
     this.#lookedLevel = this.#firstLevel;

@@ -17,6 +17,9 @@ export interface ValidRequest {
   readonly measure?: RequestMeasure;
 }
 
+/** By index of an input: the dimension (batch not counted) in which requests of one batch may differ, or all of them; undefined: none. */
+export type FreeAxes = readonly (number | "all" | undefined)[];
+
 const allOutputs: readonly number[] = [];
 
 const batchNote =
@@ -35,9 +38,11 @@ export class Validator {
   readonly #outputIndex: ReadonlyMap<string, number>;
   readonly #requiredInputs: number;
   readonly #hasShapeGroups: boolean;
+  readonly #freeAxes: FreeAxes;
 
-  constructor(name: string, signature: Signature) {
+  constructor(name: string, signature: Signature, freeAxes: FreeAxes = []) {
     this.#name = name;
+    this.#freeAxes = freeAxes;
     this.#signature = signature;
     this.#inputIndex = new Map(signature.inputs.map((input, index) => [input.name, index]));
     this.#outputIndex = new Map(signature.outputs.map((output, index) => [output.name, index]));
@@ -73,14 +78,25 @@ export class Validator {
         rows = batch;
         rowsOf = spec;
       }
-      if (this.#hasShapeGroups)
-        shapeKey += `${index}:${this.#signature.maxBatchSize > 0 ? input.shape.slice(1).join() : input.shape.join()};`;
+      if (this.#hasShapeGroups) shapeKey += `${index}:${this.#shapeKeyOf(input, index)};`;
     }
     const limit = this.#signature.maxBatchSize;
     if (limit > 0 && rows > limit && !isSplitAllowed) {
       throw this.#error(request, `inference request batch-size must be <= ${limit} for '${this.#name}'`);
     }
     return { inputs, rows, shapeKey, outputs };
+  }
+
+  #shapeKeyOf({ shape }: Tensor, index: number): string {
+    if (this.#signature.maxBatchSize === 0) return shape.join();
+    const free = this.#freeAxes[index];
+    if (free === undefined) return shape.slice(1).join();
+    return free === "all"
+      ? ""
+      : shape
+          .toSpliced(free + 1, 1)
+          .slice(1)
+          .join();
   }
 
   #findOutputs(request: InferenceRequest): readonly number[] {

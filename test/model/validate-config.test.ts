@@ -198,11 +198,13 @@ const refused: [string, string, RegExp][] = [
     'model_transaction_policy { decoupled: false } parameters { key: "sluice_chunk_axis" value { string_value: "0" } }',
     /model_transaction_policy says decoupled: false/,
   ],
-  ["ragged batches", input("allow_ragged_batch: true"), /allow_ragged_batch is not supported/],
+  [
+    "ragged batches of an open size",
+    input("allow_ragged_batch: true"),
+    /a ragged batch needs a written max_batch_size/,
+  ],
   ["shape tensors", input("is_shape_tensor: true"), /is_shape_tensor is not supported/],
   ["other memory formats", input("is_non_linear_format_io: true"), /is_non_linear_format_io is not supported/],
-  ["generated inputs", "batch_input { target_name: 'x' }", /batch_input is not supported/],
-  ["scattered outputs", "batch_output { target_name: 'x' }", /batch_output is not supported/],
   ["a response cache", "response_cache { enable: true }", /response_cache is not supported/],
   ["libraries of operators", "model_operations { op_library_filename: 'x.so' }", /native code/],
   ["repository agents", "model_repository_agents { agents { name: 'x' } }", /repository agents/],
@@ -285,6 +287,21 @@ const values: [string, string, object][] = [
   ["sluice_max_batch_elements", "16384", { maxBatchElements: 16384 }],
   ["sluice_cost_input", "tokens", { costInput: "tokens" }],
   ["sluice_max_batch_cost", "4096", { maxBatchCost: 4096 }],
+  ["sluice_length_buckets", "16, 64,512", { lengthBuckets: [16, 64, 512] }],
+  [
+    "sluice_length_axes",
+    "ids:0, a:b:1",
+    {
+      lengthAxes: new Map([
+        ["ids", 0],
+        ["a:b", 1],
+      ]),
+    },
+  ],
+  ["sluice_cut_axes", "", { cutAxes: new Map() }],
+  ["sluice_pad_value", "-1.5", { padValue: new Map([["", -1.5]]) }],
+  ["sluice_mask_input", "mask", { maskInput: "mask" }],
+  ["sluice_length_input", "lengths", { lengthInput: "lengths" }],
 ];
 
 test("each of our parameters is read by its kind", () => {
@@ -310,6 +327,16 @@ const badValues: [string, string, RegExp][] = [
   ["sluice_batch_buckets", "1,two", /ascending numbers/],
   ["sluice_latency_target_ms", "0", /from 0.1 to 3600000 milliseconds/],
   ["sluice_max_batch_elements", "0", /an integer from 1/],
+  ["sluice_length_buckets", "64,16", /at most 64 ascending lengths/],
+  ["sluice_length_buckets", "0,16", /at most 64 ascending lengths/],
+  [
+    "sluice_length_axes",
+    "ids",
+    /'sluice_length_axes' is "ids", expected names and numbers of dimensions as in name:0,other:1/,
+  ],
+  ["sluice_length_axes", "ids:0,ids:1", /as in name:0,other:1/],
+  ["sluice_length_axes", "ids:-1", /as in name:0,other:1/],
+  ["sluice_pad_value", "ids:many", /expected names and numbers/],
   ["sluice_toString", "1", /unknown parameter 'sluice_toString'/],
 ];
 
