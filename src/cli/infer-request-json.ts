@@ -1,8 +1,8 @@
 import { createTensor, type TensorElement } from "../client/tensor-values.ts";
 import type { ParameterValue, RequestedOutput } from "../inference.ts";
 import { type Datatype, datatypes, isDatatype, type Tensor } from "../tensor.ts";
+import { asObject } from "../training/json-values.ts";
 import { UsageError } from "./arguments.ts";
-import { asObject } from "./json-text.ts";
 import { flattenArray, leafValue } from "./nested-array.ts";
 
 /** A KServe v2 JSON request: every tensor with its own name, datatype and shape. */

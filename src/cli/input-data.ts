@@ -1,9 +1,10 @@
 import type { Tensor } from "../tensor.ts";
+import { asObject, parseJson } from "../training/json-values.ts";
+import { isNpy } from "../training/npy-format.ts";
 import { UsageError } from "./arguments.ts";
 import { parseCsv } from "./csv.ts";
 import { type ExplicitRequest, isExplicitRequest, readExplicitRequest } from "./infer-request-json.ts";
-import { asObject, parseJson } from "./json-text.ts";
-import { decodeNpy, isNpy } from "./npy.ts";
+import { decodeNpy } from "./npy.ts";
 
 export const inputFormats = ["auto", "json", "jsonl", "csv", "npy"] as const;
 export type InputFormat = (typeof inputFormats)[number];

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { InferenceError } from "../errors.ts";
 
@@ -16,6 +16,8 @@ export interface ByteSource {
   head(): Promise<Head>;
   /** All bytes from an offset on. */
   chunks(from: number): AsyncGenerator<Buffer, void, undefined>;
+  /** Bytes from anywhere, fewer only at the end; absent where there is only a stream. */
+  range?(start: number, length: number): Promise<Buffer>;
 }
 
 /** The beginning of a table's bytes. */
@@ -39,6 +41,17 @@ export async function fileSource(path: string): Promise<ByteSource> {
     },
     async *chunks(from) {
       yield* createReadStream(path, { start: from, highWaterMark: chunkBytes });
+    },
+    async range(start, length) {
+      await using file = await open(path);
+      const buffer = Buffer.from(new ArrayBuffer(length)); // of its own, aligned for every datatype
+      let filled = 0;
+      while (filled < length) {
+        const { bytesRead } = await file.read(buffer, filled, length - filled, start + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return buffer.subarray(0, filled);
     },
   };
 }
@@ -86,7 +99,14 @@ export function memorySource(bytes: Buffer, name: string): ByteSource {
     async *chunks(from) {
       if (from < bytes.byteLength) yield bytes.subarray(from);
     },
+    range: async (start, length) => Buffer.from(new Uint8Array(bytes.subarray(start, start + length)).buffer),
   };
+}
+
+/** The chunks, then undefined. */
+export async function* withEnd(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | undefined, void, undefined> {
+  yield* chunks;
+  yield undefined;
 }
 
 function total(chunks: readonly Buffer[]): number {

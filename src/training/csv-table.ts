@@ -1,15 +1,8 @@
-import type { ByteSource } from "./byte-source.ts";
+import { BatchRoom, type GroupRoom } from "./batch-room.ts";
+import { type ByteSource, withEnd } from "./byte-source.ts";
 import { datatypeOfTexts, sampledRows } from "./column-types.ts";
 import { CsvScanner } from "./csv-scanner.ts";
-import { createRooms, filledGroups, type GroupRoom } from "./row-groups.ts";
-import {
-  type Table,
-  type TableBatch,
-  type TableColumn,
-  type TablePosition,
-  type TableReading,
-  tableStart,
-} from "./table.ts";
+import { type Table, type TableBatch, type TableColumn, type TableReading, tableStart } from "./table.ts";
 import { tableError, valueError } from "./table-error.ts";
 
 /** Opens a CSV file; its first record names the columns. @throws InferenceError "invalid" for an empty or broken one */
@@ -55,18 +48,8 @@ async function* readBatches(
   { groups, rowsPerBatch, from = tableStart }: TableReading,
 ): AsyncGenerator<TableBatch, void, undefined> {
   const scanner = new CsvScanner(source.name, from.byte, Math.max(1, from.line));
+  const room = new BatchRoom(groups, columns, rowsPerBatch, from.row);
   let isHeader = from.row === 0;
-  let firstRow = from.row;
-  let rows = 0;
-  let rooms = createRooms(groups, columns, rowsPerBatch);
-  const takeBatch = (): TableBatch => {
-    const end: TablePosition = { row: firstRow + rows, byte: scanner.endByte, line: scanner.endLine };
-    const batch = { firstRow, rowCount: rows, groups: filledGroups(rooms, rows), end };
-    firstRow += rows;
-    rows = 0;
-    rooms = createRooms(groups, columns, rowsPerBatch);
-    return batch;
-  };
   for await (const chunk of withEnd(source.chunks(from.byte))) {
     if (chunk === undefined) scanner.end();
     else scanner.push(chunk);
@@ -76,18 +59,12 @@ async function* readBatches(
         continue;
       }
       checkWidth(scanner, source.name, columns.length);
-      for (const room of rooms) fillRow(room, rows, scanner, source.name, columns);
-      rows++;
-      if (rows === rowsPerBatch) yield takeBatch();
+      for (const group of room.rooms) fillRow(group, room.rows, scanner, source.name, columns);
+      room.rows++;
+      if (room.isFull) yield room.take(scanner.endByte, scanner.endLine);
     }
   }
-  if (rows > 0) yield takeBatch();
-}
-
-/** The chunks, then undefined. */
-async function* withEnd(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | undefined, void, undefined> {
-  yield* chunks;
-  yield undefined;
+  if (room.rows > 0) yield room.take(scanner.endByte, scanner.endLine);
 }
 
 function fillRow(

@@ -1,9 +1,11 @@
 import { extname } from "node:path";
 import type { Readable } from "node:stream";
-import { InferenceError } from "../errors.ts";
 import { type ByteSource, fileSource, streamSource } from "./byte-source.ts";
 import { openCsvTable } from "./csv-table.ts";
-import { type Table, type TableFormat, tableFormats } from "./table.ts";
+import { openJsonLinesTable } from "./json-lines-table.ts";
+import { openNpyTable } from "./npy-table.ts";
+import { openParquetTable } from "./parquet-table.ts";
+import type { Table, TableFormat } from "./table.ts";
 
 const formatOfExtension: ReadonlyMap<string, TableFormat> = new Map([
   [".csv", "csv"],
@@ -25,8 +27,21 @@ export function formatOfName(path: string): TableFormat | undefined {
  */
 export async function openTable(path: string, stdin: Readable, format?: TableFormat): Promise<Table> {
   const source = path === "-" ? streamSource(stdin) : await fileSource(path);
-  const actual = format ?? recognize((await source.head()).bytes);
-  return await openAs(actual, source);
+  return await openTableSource(source, format);
+}
+
+/** Opens a table over its bytes. @throws InferenceError "invalid" for what is no such table */
+export async function openTableSource(source: ByteSource, format?: TableFormat): Promise<Table> {
+  switch (format ?? recognize((await source.head()).bytes)) {
+    case "csv":
+      return await openCsvTable(source);
+    case "jsonl":
+      return await openJsonLinesTable(source);
+    case "npy":
+      return await openNpyTable(source);
+    case "parquet":
+      return await openParquetTable(source);
+  }
 }
 
 /** The format of a table by its first bytes: the magic of NPY and Parquet, an opening bracket or brace for JSON Lines, else CSV. */
@@ -34,13 +49,4 @@ function recognize(head: Buffer): TableFormat {
   if (head.subarray(0, 6).equals(Buffer.from("\x93NUMPY", "latin1"))) return "npy";
   if (head.subarray(0, 4).equals(Buffer.from("PAR1"))) return "parquet";
   return /^\ufeff?\s*[[{]/.test(head.toString("utf8", 0, 4096)) ? "jsonl" : "csv";
-}
-
-async function openAs(format: TableFormat, source: ByteSource): Promise<Table> {
-  switch (format) {
-    case "csv":
-      return await openCsvTable(source);
-    default:
-      throw new InferenceError("invalid", `${source.name}: ${format} is not one of ${tableFormats.join(", ")}`);
-  }
 }

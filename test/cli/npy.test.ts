@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { UsageError } from "../../src/cli/arguments.ts";
 import { decodeNpy, encodeNpy } from "../../src/cli/npy.ts";
+import { InferenceError } from "../../src/errors.ts";
 import { createTensor, readStrings } from "../../src/client/tensor-values.ts";
 import { datatypes, elementCount, itemBytes } from "../../src/tensor.ts";
 
@@ -75,7 +75,7 @@ test("what cannot be read is refused with what is allowed", () => {
   for (const [bytes, message] of cases) {
     assert.throws(
       () => decodeNpy(bytes),
-      (error) => error instanceof UsageError && message.test(error.message),
+      (error) => error instanceof InferenceError && message.test(error.message),
     );
   }
 });

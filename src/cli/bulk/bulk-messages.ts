@@ -1,7 +1,7 @@
 import type { InferOptions } from "../../client/infer-options.ts";
 import { createTensor } from "../../client/tensor-values.ts";
 import { elementCount, itemBytes, type Tensor } from "../../tensor.ts";
-import { groupWidth, sliceValues } from "../../training/row-groups.ts";
+import { groupWidth, sliceValues } from "../../training/batch-room.ts";
 import type { GroupValues, Table, TableBatch, TableColumn, TablePosition } from "../../training/table.ts";
 import type { InputPlan, PlannedInput } from "../input-plan.ts";
 import { cutRows } from "../rows.ts";

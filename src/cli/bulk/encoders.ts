@@ -1,6 +1,8 @@
 import type { TableColumn, TableFormat } from "../../training/table.ts";
-import { UsageError } from "../arguments.ts";
 import { CsvEncoder } from "./csv-encoder.ts";
+import { JsonLinesEncoder } from "./json-lines-encoder.ts";
+import { NpyEncoder } from "./npy-encoder.ts";
+import { ParquetEncoder } from "./parquet-encoder.ts";
 import type { TableEncoder } from "./table-encoder.ts";
 
 /**
@@ -11,12 +13,16 @@ import type { TableEncoder } from "./table-encoder.ts";
 export function createEncoder(
   format: TableFormat,
   columns: readonly TableColumn[],
-  _states: readonly unknown[],
+  states: readonly unknown[],
 ): TableEncoder {
   switch (format) {
     case "csv":
       return new CsvEncoder(columns);
-    default:
-      throw new UsageError(`--format ${format} is not one that can be written`);
+    case "jsonl":
+      return new JsonLinesEncoder(columns);
+    case "npy":
+      return new NpyEncoder(columns);
+    case "parquet":
+      return new ParquetEncoder(columns, states);
   }
 }

@@ -1,6 +1,6 @@
+import { asObject } from "../../training/json-values.ts";
 import type { TableColumn, TablePosition } from "../../training/table.ts";
 import { UsageError } from "../arguments.ts";
-import { asObject } from "../json-text.ts";
 
 /**
  * The journal beside an unfinished output: one JSON line that says what the output is made from, then one line for each point at which it can
