@@ -163,9 +163,9 @@ async function stream(
   const metadata = await client.metadata(model, given.modelVersion);
   const format = outputFormat(given, table);
   const job = await createJob(client, metadata, table, format, given);
-  await context.stderr.write(mappingText(job, metadata));
+  const description = await describeJob(job, format, given);
   const session = new BulkSession(client, job, context, { ...given, format, streams: servers });
-  return await session.run(await describeJob(job, format, given));
+  return await session.run(description, mappingText(job, metadata));
 }
 
 async function createJob(

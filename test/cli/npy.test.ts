@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { decodeNpy, encodeNpy } from "../../src/cli/npy.ts";
-import { InferenceError } from "../../src/errors.ts";
 import { createTensor, readStrings } from "../../src/client/tensor-values.ts";
+import { InferenceError } from "../../src/errors.ts";
 import { datatypes, elementCount, itemBytes } from "../../src/tensor.ts";
 
 /** An NPY file from its parts, for forms that we do not write ourselves. */

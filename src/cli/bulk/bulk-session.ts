@@ -30,6 +30,8 @@ export interface SessionOptions {
 /** Runs of left-out rows that the summary for people names. */
 const maxShownRuns = 10;
 
+const signals = ["SIGINT", "SIGTERM"] as const;
+
 /** One run of `sluice stream`: finds what an earlier one has left, shows how far it has come, listens to signals, says how it ended. */
 export class BulkSession {
   readonly #client: InferenceClient;
@@ -46,8 +48,23 @@ export class BulkSession {
     this.#options = options;
   }
 
-  /** 0: the output is complete; 1: it was interrupted. @throws what ended it otherwise, after saying how to continue */
-  async run(description: JobDescription): Promise<ExitCode> {
+  /**
+   * 0: the output is complete; 1: it was interrupted.
+   * @param mapping what goes where, shown at the beginning
+   * @throws what ended it otherwise, after saying how to continue
+   */
+  async run(description: JobDescription, mapping: string): Promise<ExitCode> {
+    const onSignal = (signal: string) => this.#onSignal(signal);
+    for (const signal of signals) this.#context.signals.on(signal, onSignal);
+    try {
+      await write(this.#context.stderr, mapping);
+      return await this.#run(description);
+    } finally {
+      for (const signal of signals) this.#context.signals.off(signal, onSignal);
+    }
+  }
+
+  async #run(description: JobDescription): Promise<ExitCode> {
     const resumed = await this.#findResumed(description);
     const run = new BulkRun(this.#client, this.#job, this.#target(description, resumed), {
       ...this.#options,
@@ -65,8 +82,6 @@ export class BulkSession {
       earlierShare: earlier.share,
       elapsedMs: performance.now() - startMs,
     });
-    const onSignal = (signal: string) => this.#onSignal(signal);
-    for (const signal of ["SIGINT", "SIGTERM"]) this.#context.signals.on(signal, onSignal);
     const display = new ProgressDisplay(this.#context.stderr, state);
     try {
       const isComplete = await run.run();
@@ -75,13 +90,10 @@ export class BulkSession {
       return isComplete ? 0 : 1;
     } catch (error) {
       display.stop();
-      const isInterrupted =
-        this.#abandon.signal.aborted && error instanceof ClientError && error.status === "CANCELLED";
-      await this.#summarize(run, state(), isInterrupted ? "interrupted" : "failed");
-      if (isInterrupted) return 1;
+      const isAbandoned = this.#abandon.signal.aborted && error instanceof ClientError && error.status === "CANCELLED";
+      await this.#summarize(run, state(), isAbandoned ? "interrupted" : "failed");
+      if (isAbandoned) return 1;
       throw error;
-    } finally {
-      for (const signal of ["SIGINT", "SIGTERM"]) this.#context.signals.off(signal, onSignal);
     }
   }
 

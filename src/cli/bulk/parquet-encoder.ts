@@ -14,7 +14,7 @@ import {
 } from "./table-encoder.ts";
 
 /** Rows that make a row group: what is asked again at most when a run is continued, and what a reader has to decode at a time. */
-export const rowGroupRows = 50_000;
+export const rowGroupRows = 10_000;
 
 /** Values that make a row group of fewer rows, where a row has many. */
 const rowGroupValues = 2_000_000;
