@@ -1,5 +1,4 @@
-import type { DecodedArray, RowGroup, SchemaElement } from "hyparquet";
-import { ByteWriter, type ColumnSource, ParquetWriter } from "hyparquet-writer";
+import { ByteWriter, type ColumnSource, ParquetWriter, type SchemaElement } from "hyparquet-writer";
 import type { Datatype } from "../../tensor.ts";
 import { asObject } from "../../training/json-values.ts";
 import type { TableColumn } from "../../training/table.ts";
@@ -38,7 +37,7 @@ const storage: Readonly<Record<Datatype, Omit<SchemaElement, "name">>> = {
 
 /** What has to be known of a row group that is in the file already: its description, which the end of the file repeats. */
 interface GroupState {
-  readonly group: RowGroup;
+  readonly group: ParquetWriter["row_groups"][number];
   /** Bytes of the file up to its end. */
   readonly offset: number;
 }
@@ -120,7 +119,7 @@ export class ParquetEncoder implements TableEncoder {
           data.push(storedValue(elements[row * width + element] ?? "", column.datatype));
         }
       }
-      return { name, data: data as DecodedArray, offsetIndex: false };
+      return { name, data: data as ColumnSource["data"], offsetIndex: false };
     });
   }
 
