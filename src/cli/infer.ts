@@ -97,7 +97,7 @@ export const inferCommand = defineCommand(
     summary: "Ask a model on a server about rows from a file",
     description: [
       "Sends the rows of a file to a model of any KServe v2 server and prints the answers.",
-      "The input is CSV with a header, NPY, JSON or JSON Lines. A model with one input takes all columns of a CSV file in order; with several inputs, each takes the column of its name. JSON is a list of rows, a list of objects (one a row), an object {input: nested list}, or a KServe v2 request {inputs: [{name, datatype, shape, data}]}.",
+      "The input is CSV with a header, NPY, Parquet, JSON or JSON Lines. A model with one input takes all columns of a CSV file in order; with several inputs, each takes the column of its name. JSON is a list of rows, a list of objects (one a row), an object {input: nested list}, or a KServe v2 request {inputs: [{name, datatype, shape, data}]}.",
     ],
     positionals: [addressPositional, { name: "model", description: "Name of the model." }],
     options,
@@ -119,7 +119,8 @@ export const inferCommand = defineCommand(
   },
   async ({ positionals, options: given }, context) => {
     const [address = "", model = ""] = positionals;
-    const data = readInputData(await readInput(given.input, context.stdin), given.inputFormat);
+    const name = given.input === "-" ? "standard input" : given.input;
+    const data = await readInputData(await readInput(given.input, context.stdin), given.inputFormat, name);
     const answers = await withClient(address, given.timeout, (client) =>
       data.kind === "requests"
         ? askExplicitly(client, model, data.requests, given)
@@ -165,7 +166,7 @@ async function askByRows(
   given: InferCommandOptions,
 ): Promise<readonly InferenceResponse[]> {
   const metadata = await client.metadata(model, given.modelVersion);
-  const inputs = fitInputs(data, metadata, given.ignore);
+  const inputs = await fitInputs(data, metadata, given.ignore);
   const rows = given.batchSize > 0 ? given.batchSize : await defaultRows(client, model, given.modelVersion);
   const answers: InferenceResponse[] = [];
   for (const tensors of cutRows(inputs, rows)) {

@@ -1,26 +1,22 @@
 import type { Tensor } from "../tensor.ts";
+import { memorySource } from "../training/byte-source.ts";
+import { openJsonRows } from "../training/json-rows.ts";
 import { asObject, parseJson } from "../training/json-values.ts";
-import { isNpy } from "../training/npy-format.ts";
+import type { Table } from "../training/table.ts";
+import { openTableSource, recognizeFormat } from "../training/table-file.ts";
 import { UsageError } from "./arguments.ts";
-import { parseCsv } from "./csv.ts";
 import { type ExplicitRequest, isExplicitRequest, readExplicitRequest } from "./infer-request-json.ts";
 import { decodeNpy } from "./npy.ts";
 
-export const inputFormats = ["auto", "json", "jsonl", "csv", "npy"] as const;
+export const inputFormats = ["auto", "json", "jsonl", "csv", "npy", "parquet"] as const;
 export type InputFormat = (typeof inputFormats)[number];
 
 /** What an input file holds, before it is known what the model takes. */
 export type InputData =
   /** Requests that name everything themselves. */
   | { readonly kind: "requests"; readonly requests: readonly ExplicitRequest[] }
-  /** Rows of named columns. Cells are text from CSV, JSON values otherwise; `places` says where each row stands in the file. */
-  | {
-      readonly kind: "table";
-      readonly columns: readonly string[];
-      readonly rows: readonly (readonly unknown[])[];
-      readonly places: readonly string[];
-      readonly isText: boolean;
-    }
+  /** Rows of named columns. */
+  | { readonly kind: "table"; readonly table: Table }
   /** A nested list for each input. */
   | { readonly kind: "arrays"; readonly arrays: ReadonlyMap<string, unknown> }
   /** A nested list for the only input. */
@@ -29,19 +25,24 @@ export type InputData =
   | { readonly kind: "tensor"; readonly tensor: Tensor };
 
 /**
- * Reads an input file. `auto` goes by its content: the magic bytes of NPY, an opening bracket or brace for JSON (several values on lines of
- * their own: JSON Lines), CSV otherwise.
- * @throws UsageError for content that is not of its format.
+ * Reads an input file. `auto` goes by its content: the magic bytes of NPY and Parquet, an opening bracket or brace for JSON (several values on
+ * lines of their own: JSON Lines), CSV otherwise.
+ * @param name of the file, for messages
+ * @throws UsageError or InferenceError "invalid" for content that is not of its format.
  */
-export function readInputData(bytes: Uint8Array, format: InputFormat): InputData {
-  if (format === "npy" || (format === "auto" && isNpy(bytes))) return { kind: "tensor", tensor: decodeNpy(bytes) };
-  const text = decodeText(bytes);
-  const actual = format === "auto" ? recognize(text) : format;
-  if (actual === "csv") {
-    const { columns, rows, lines } = parseCsv(text);
-    return { kind: "table", columns, rows, places: lines.map((line) => `line ${line}`), isText: true };
+export async function readInputData(bytes: Buffer, format: InputFormat, name = "the input"): Promise<InputData> {
+  const actual = format === "auto" ? recognize(bytes) : format;
+  switch (actual) {
+    case "npy":
+      return { kind: "tensor", tensor: decodeNpy(bytes) };
+    case "csv":
+    case "parquet":
+      return { kind: "table", table: await openTableSource(memorySource(bytes, name), actual) };
+    case "jsonl":
+      return fromLines(decodeText(bytes), name);
+    case "json":
+      return fromJson(parseOrRefuse(decodeText(bytes), "JSON"), name);
   }
-  return actual === "jsonl" ? fromLines(text) : fromJson(parseOrRefuse(text, "JSON"));
 }
 
 function decodeText(bytes: Uint8Array): string {
@@ -52,11 +53,11 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-function recognize(text: string): "json" | "jsonl" | "csv" {
-  if (!/^\s*[[{]/.test(text)) return "csv";
-  const lines = nonEmptyLines(text);
-  const first = lines[0]?.text ?? "";
-  return lines.length > 1 && isJson(first) ? "jsonl" : "json";
+function recognize(bytes: Buffer): Exclude<InputFormat, "auto"> {
+  const format = recognizeFormat(bytes);
+  if (format !== "jsonl") return format;
+  const lines = nonEmptyLines(decodeText(bytes));
+  return lines.length > 1 && isJson(lines[0]?.text ?? "") ? "jsonl" : "json";
 }
 
 function isJson(text: string): boolean {
@@ -89,21 +90,23 @@ function nonEmptyLines(text: string): readonly Line[] {
     .filter((line) => line.text !== "");
 }
 
-function fromLines(text: string): InputData {
+function fromLines(text: string, name: string): InputData {
   const lines = nonEmptyLines(text);
   const values = lines.map((line) => parseOrRefuse(line.text, `JSON line ${line.number}`));
   return fromList(
     values,
     lines.map(({ number }) => `line ${number}`),
+    name,
   );
 }
 
-function fromJson(value: unknown): InputData {
+function fromJson(value: unknown, name: string): InputData {
   if (isExplicitRequest(value)) return { kind: "requests", requests: [readExplicitRequest(value)] };
   if (Array.isArray(value)) {
     return fromList(
       value,
       value.map((_, i) => `element ${i}`),
+      name,
     );
   }
   const object = asObject(value);
@@ -112,24 +115,11 @@ function fromJson(value: unknown): InputData {
 }
 
 /** A list of requests, of rows as objects, or of anything else: an array. */
-function fromList(values: readonly unknown[], places: readonly string[]): InputData {
+function fromList(values: readonly unknown[], places: readonly string[], name: string): InputData {
   if (values.length > 0 && values.every(isExplicitRequest)) {
     return { kind: "requests", requests: values.map(readExplicitRequest) };
   }
-  const first = asObject(values[0]);
-  if (first === undefined) return { kind: "array", array: values };
-  const columns = Object.keys(first);
-  const rows = values.map((value, i) => rowOf(value, columns, places[i] ?? ""));
-  return { kind: "table", columns, rows, places, isText: false };
-}
-
-function rowOf(value: unknown, columns: readonly string[], place: string): readonly unknown[] {
-  const object = asObject(value);
-  if (object === undefined) throw new UsageError(`${place}: expected an object like the first one`);
-  const surplus = Object.keys(object).find((key) => !columns.includes(key));
-  if (surplus !== undefined) throw new UsageError(`${place}: '${surplus}' is not among the keys of the first object`);
-  return columns.map((column) => {
-    if (!Object.hasOwn(object, column)) throw new UsageError(`${place}: '${column}' is missing`);
-    return object[column];
-  });
+  if (asObject(values[0]) === undefined) return { kind: "array", array: values };
+  const rows = values.map((value, i) => ({ value, place: places[i] ?? "" }));
+  return { kind: "table", table: openJsonRows(name, rows) };
 }

@@ -1,19 +1,12 @@
 import type { ModelMetadata, TensorMetadata } from "../client/model-metadata.ts";
-import { createTensor, readTensor, type TensorElement } from "../client/tensor-values.ts";
-import { type Datatype, elementCount, formatShape, isDatatype, type Tensor } from "../tensor.ts";
+import { createTensor, readTensor } from "../client/tensor-values.ts";
+import { type Datatype, elementCount, formatShape, type Tensor } from "../tensor.ts";
+import type { Table } from "../training/table.ts";
 import { UsageError } from "./arguments.ts";
 import type { InputData } from "./input-data.ts";
-import { flattenArray, leafValue, textValue } from "./nested-array.ts";
-
-/** Input tensors for a whole file, and how they may be cut into requests. */
-export interface ModelInputs {
-  readonly tensors: readonly Tensor[];
-  /**
-   * `batch`: the first dimension of every tensor is the model's batch dimension and may be cut anywhere. `each`: the model has no batch
-   * dimension, the first one is ours, and every row is a request without it. `whole`: one request.
-   */
-  readonly cut: "batch" | "each" | "whole";
-}
+import { datatypeOf, describeInputs, planInputs } from "./input-plan.ts";
+import { flattenArray, leafValue } from "./nested-array.ts";
+import { joinRows, type ModelInputs } from "./rows.ts";
 
 /** Data that do not name their own tensors. */
 export type UnnamedData = Exclude<InputData, { readonly kind: "requests" }>;
@@ -25,10 +18,14 @@ export type UnnamedData = Exclude<InputData, { readonly kind: "requests" }>;
  * @param ignored columns to leave out.
  * @throws UsageError that names what does not fit and what the model takes; InferenceError for values outside their datatype.
  */
-export function fitInputs(data: UnnamedData, metadata: ModelMetadata, ignored: readonly string[]): ModelInputs {
+export async function fitInputs(
+  data: UnnamedData,
+  metadata: ModelMetadata,
+  ignored: readonly string[],
+): Promise<ModelInputs> {
   switch (data.kind) {
     case "table":
-      return fitTable(data, metadata, ignored);
+      return await fitTable(data.table, metadata, ignored);
     case "arrays": {
       const unknown = [...data.arrays.keys()].find((name) => !metadata.inputs.some((input) => input.name === name));
       if (unknown !== undefined) throw new UsageError(`no input '${unknown}'; ${describeInputs(metadata)}`);
@@ -46,11 +43,6 @@ export function fitInputs(data: UnnamedData, metadata: ModelMetadata, ignored: r
   }
 }
 
-/** The inputs of a model in a sentence, for messages. */
-export function describeInputs({ name, inputs }: ModelMetadata): string {
-  return `model '${name}' takes ${inputs.map((input) => `'${input.name}' ${input.datatype} ${formatShape(input.shape)}`).join(", ")}`;
-}
-
 function onlyInput(metadata: ModelMetadata, what: string): TensorMetadata {
   const [input, second] = metadata.inputs;
   if (input === undefined || second !== undefined) {
@@ -61,85 +53,21 @@ function onlyInput(metadata: ModelMetadata, what: string): TensorMetadata {
   return input;
 }
 
-function datatypeOf(input: TensorMetadata): Datatype {
-  if (isDatatype(input.datatype)) return input.datatype;
-  throw new UsageError(`input '${input.name}' has datatype ${input.datatype}, which this client cannot write`);
-}
+/** Rows that are read at a time. */
+const rowsPerBatch = 4096;
 
-type Table = Extract<InputData, { readonly kind: "table" }>;
-
-function fitTable(table: Table, metadata: ModelMetadata, ignored: readonly string[]): ModelInputs {
-  const unknown = ignored.find((name) => !table.columns.includes(name));
-  if (unknown !== undefined) {
-    throw new UsageError(`--ignore '${unknown}': no such column, the input has ${table.columns.join(", ")}`);
-  }
-  const used = table.columns.flatMap((name, index) => (ignored.includes(name) ? [] : [{ name, index }]));
-  const byName = new Map(used.map(({ name, index }) => [name, index]));
-  if (metadata.inputs.every(({ name }) => byName.has(name))) {
-    const surplus = used.filter(({ name }) => !metadata.inputs.some((input) => input.name === name));
-    if (surplus.length > 0) refuseColumns(surplus, metadata);
-    return fitTensors(metadata.inputs.map((input) => [columnTensor(table, byName.get(input.name) ?? 0, input), input]));
-  }
-  const [input, second] = metadata.inputs;
-  if (input === undefined || second !== undefined) {
-    const missing = metadata.inputs.filter(({ name }) => !byName.has(name)).map(({ name }) => `'${name}'`);
-    throw new UsageError(
-      `no column for input ${missing.join(", ")}: ${describeInputs(metadata)}, the columns are ${[...byName.keys()].join(", ")}`,
+async function fitTable(table: Table, metadata: ModelMetadata, ignored: readonly string[]): Promise<ModelInputs> {
+  const { inputs, cut } = planInputs(table.columns, metadata, ignored);
+  const parts: (readonly Tensor[])[] = [];
+  for await (const { rowCount, groups } of table.read({ groups: inputs.map(({ group }) => group), rowsPerBatch })) {
+    parts.push(
+      inputs.map(({ name, group, rowShape }, i) =>
+        createTensor(name, group.datatype, [rowCount, ...rowShape], groups[i] ?? []),
+      ),
     );
   }
-  return fitTensors([[rowsTensor(table, used, input, metadata), input]]);
-}
-
-function refuseColumns(surplus: readonly { readonly name: string }[], metadata: ModelMetadata): never {
-  const names = surplus.map(({ name }) => `'${name}'`).join(", ");
-  throw new UsageError(
-    `column ${names} fits no input: ${describeInputs(metadata)}; leave it out with ${surplus.map(({ name }) => `--ignore '${name}'`).join(" ")}`,
-  );
-}
-
-/** One column as an input of shape [rows, …]; JSON cells may themselves be lists. */
-function columnTensor(table: Table, index: number, input: TensorMetadata): Tensor {
-  const column = table.rows.map((row) => row[index]);
-  if (!table.isText) return arrayTensor(column, input);
-  const datatype = datatypeOf(input);
-  const values = column.map((cell, i) => textValue(String(cell), datatype, place(table, i, index)));
-  return createTensor(input.name, datatype, [values.length], values);
-}
-
-/** All columns as one input of shape [rows, …] whose rows take as many values as there are columns. */
-function rowsTensor(
-  table: Table,
-  used: readonly { readonly name: string; readonly index: number }[],
-  input: TensorMetadata,
-  metadata: ModelMetadata,
-): Tensor {
-  const datatype = datatypeOf(input);
-  const isBatched = input.shape[0] === -1 && (input.shape.length > 1 || used.length === 1);
-  const rowShape = isBatched ? input.shape.slice(1) : input.shape;
-  const unknowns = rowShape.filter((dimension) => dimension === -1).length;
-  const known = rowShape.reduce((product, dimension) => product * (dimension === -1 ? 1 : dimension), 1);
-  const isFit = unknowns === 0 ? known === used.length : unknowns === 1 && used.length % known === 0;
-  if (!isFit) {
-    const surplus = used.slice(known).map(({ name }) => `--ignore '${name}'`);
-    const hint = unknowns === 0 && surplus.length > 0 && surplus.length <= 3 ? `; perhaps ${surplus.join(" ")}` : "";
-    throw new UsageError(
-      `${used.length} columns do not make a row of input '${input.name}', which takes ${unknowns > 0 ? "a multiple of " : ""}${known}: ${describeInputs(metadata)}${hint}`,
-    );
-  }
-  const values: TensorElement[] = [];
-  table.rows.forEach((row, i) => {
-    for (const { index } of used) {
-      const where = place(table, i, index);
-      const cell = row[index];
-      values.push(table.isText ? textValue(String(cell), datatype, where) : leafValue(cell, datatype, where));
-    }
-  });
-  const filled = rowShape.map((dimension) => (dimension === -1 ? used.length / known : dimension));
-  return createTensor(input.name, datatype, [table.rows.length, ...filled], values);
-}
-
-function place(table: Table, row: number, column: number): string {
-  return `column '${table.columns[column]}' in ${table.places[row]}`;
+  const empty = inputs.map(({ name, group, rowShape }) => createTensor(name, group.datatype, [0, ...rowShape], []));
+  return { tensors: joinRows(parts.length === 0 ? [empty] : parts, "batch") ?? empty, cut };
 }
 
 function arrayTensor(array: unknown, input: TensorMetadata): Tensor {

@@ -1,5 +1,6 @@
 import type { TensorElement } from "../client/tensor-values.ts";
 import { type Datatype, formatShape } from "../tensor.ts";
+import { expected } from "../training/table-error.ts";
 import { UsageError } from "./arguments.ts";
 
 /** A nested list as one flat list and its shape. */
@@ -52,38 +53,5 @@ export function leafValue(leaf: unknown, datatype: Datatype, where: string): Ten
   ) {
     return leaf;
   }
-  throw new UsageError(`${where} is ${JSON.stringify(leaf)}, expected ${expectation(datatype)}`);
-}
-
-/**
- * Text, such as a CSV field, as an element of a datatype.
- * @throws UsageError naming `where` and the text.
- */
-export function textValue(text: string, datatype: Datatype, where: string): TensorElement {
-  const trimmed = text.trim();
-  if (datatype === "BYTES") return text;
-  if (datatype === "BOOL") {
-    if (/^(true|1)$/i.test(trimmed)) return true;
-    if (/^(false|0)$/i.test(trimmed)) return false;
-  } else if (datatype.startsWith("FP")) {
-    const value = floatValue(trimmed);
-    if (value !== undefined) return value;
-  } else if (/^[+-]?\d+(\.0*)?$/.test(trimmed)) {
-    const integer = BigInt(trimmed.replace(/^\+/, "").replace(/\..*/, ""));
-    return integer;
-  }
-  throw new UsageError(`${where} is ${JSON.stringify(text)}, expected ${expectation(datatype)}`);
-}
-
-function floatValue(text: string): number | undefined {
-  if (/^[+-]?nan$/i.test(text)) return Number.NaN;
-  const infinity = /^([+-]?)inf(inity)?$/i.exec(text);
-  if (infinity !== null) return infinity[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined;
-}
-
-function expectation(datatype: Datatype): string {
-  if (datatype === "BYTES") return "text";
-  if (datatype === "BOOL") return "true or false";
-  return datatype.startsWith("FP") ? `a number (${datatype}; NaN for a missing one)` : `an integer (${datatype})`;
+  throw new UsageError(`${where} is ${JSON.stringify(leaf)}, expected ${expected(datatype)}`);
 }

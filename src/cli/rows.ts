@@ -1,6 +1,15 @@
 import { joinBytes, readTensor } from "../client/tensor-values.ts";
 import { elementCount, itemBytes, type Tensor } from "../tensor.ts";
-import type { ModelInputs } from "./model-inputs.ts";
+
+/** Input tensors for a whole file, and how they may be cut into requests. */
+export interface ModelInputs {
+  readonly tensors: readonly Tensor[];
+  /**
+   * `batch`: the first dimension of every tensor is the model's batch dimension and may be cut anywhere. `each`: the model has no batch
+   * dimension, the first one is ours, and every row is a request without it. `whole`: one request.
+   */
+  readonly cut: "batch" | "each" | "whole";
+}
 
 /** Tensors for one request. */
 export type RequestInputs = readonly Tensor[];

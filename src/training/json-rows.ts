@@ -1,10 +1,10 @@
 import type { InferenceError } from "../errors.ts";
 import { type Datatype, elementCount } from "../tensor.ts";
-import type { GroupRoom } from "./batch-room.ts";
+import { BatchRoom, type GroupRoom } from "./batch-room.ts";
 import { createValueArray, type ValueArray } from "./cell-values.ts";
 import { datatypeOfValues } from "./column-types.ts";
 import { asObject } from "./json-values.ts";
-import type { TableColumn } from "./table.ts";
+import { type Table, type TableColumn, tableStart } from "./table.ts";
 import { tableError, valueError } from "./table-error.ts";
 
 /** A row as JSON has it, and where it stands. */
@@ -158,4 +158,26 @@ function mismatch(
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Rows that lie in memory already, such as the elements of a JSON list, as a table. */
+export function openJsonRows(file: string, rows: readonly JsonRow[]): Table {
+  const columns = columnsOfRows(file, rows);
+  return {
+    name: file,
+    format: "jsonl",
+    columns,
+    rowCount: rows.length,
+    byteLength: undefined,
+    async *read({ groups, rowsPerBatch, from = tableStart }) {
+      const filler = new JsonRowFiller(file, columns);
+      const room = new BatchRoom(groups, columns, rowsPerBatch, from.row);
+      for (const row of rows.slice(from.row)) {
+        filler.fill(room.rooms, room.rows, row);
+        room.rows++;
+        if (room.isFull) yield room.take(0, 0);
+      }
+      if (room.rows > 0) yield room.take(0, 0);
+    },
+  };
 }

@@ -32,7 +32,7 @@ export async function openTable(path: string, stdin: Readable, format?: TableFor
 
 /** Opens a table over its bytes. @throws InferenceError "invalid" for what is no such table */
 export async function openTableSource(source: ByteSource, format?: TableFormat): Promise<Table> {
-  switch (format ?? recognize((await source.head()).bytes)) {
+  switch (format ?? recognizeFormat((await source.head()).bytes)) {
     case "csv":
       return await openCsvTable(source);
     case "jsonl":
@@ -45,7 +45,7 @@ export async function openTableSource(source: ByteSource, format?: TableFormat):
 }
 
 /** The format of a table by its first bytes: the magic of NPY and Parquet, an opening bracket or brace for JSON Lines, else CSV. */
-function recognize(head: Buffer): TableFormat {
+export function recognizeFormat(head: Buffer): TableFormat {
   if (head.subarray(0, 6).equals(Buffer.from("\x93NUMPY", "latin1"))) return "npy";
   if (head.subarray(0, 4).equals(Buffer.from("PAR1"))) return "parquet";
   return /^\ufeff?\s*[[{]/.test(head.toString("utf8", 0, 4096)) ? "jsonl" : "csv";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { readInputData } from "../../src/cli/input-data.ts";
-import { fitInputs, type ModelInputs, type UnnamedData } from "../../src/cli/model-inputs.ts";
+import { fitInputs, type UnnamedData } from "../../src/cli/model-inputs.ts";
 import { encodeNpy } from "../../src/cli/npy.ts";
-import { cutRows, joinRows } from "../../src/cli/rows.ts";
+import { cutRows, joinRows, type ModelInputs } from "../../src/cli/rows.ts";
 import type { ModelMetadata, TensorMetadata } from "../../src/client/model-metadata.ts";
 import { createTensor, readTensor } from "../../src/client/tensor-values.ts";
 import type { Tensor } from "../../src/tensor.ts";
@@ -16,10 +16,14 @@ function model(
   return { name: "m", versions: ["1"], platform: "", inputs: tensors, outputs: [] };
 }
 
-function fit(text: string | Uint8Array, metadata: ModelMetadata, ignored: readonly string[] = []): ModelInputs {
-  const data = readInputData(typeof text === "string" ? Buffer.from(text) : text, "auto");
+async function fit(
+  text: string | Uint8Array,
+  metadata: ModelMetadata,
+  ignored: readonly string[] = [],
+): Promise<ModelInputs> {
+  const data = await readInputData(Buffer.from(text as string), "auto");
   assert.notEqual(data.kind, "requests");
-  return fitInputs(data as UnnamedData, metadata, ignored);
+  return await fitInputs(data as UnnamedData, metadata, ignored);
 }
 
 /** Tensors as plain data. */
@@ -36,7 +40,7 @@ const features = model(["x", "FP32", [-1, 2]]);
 const mixed = model(["age", "INT64", [-1, 1]], ["city", "BYTES", [-1]]);
 const unbatched = model(["x", "FP32", [2]]);
 
-test("every form of input becomes the model's tensors", () => {
+test("every form of input becomes the model's tensors", async () => {
   const x = (shape: string, ...values: number[]) => ["x", shape, values.map(String)];
   const cases: readonly (readonly [string | Uint8Array, ModelMetadata, object, (readonly string[])?])[] = [
     ["a,b\n1,2\n3,4\n", features, ["batch", x("2,2", 1, 2, 3, 4)]],
@@ -67,11 +71,11 @@ test("every form of input becomes the model's tensors", () => {
     [encodeNpy(createTensor("", "INT64", [1, 2], [1, 2])), features, ["batch", x("1,2", 1, 2)]],
   ];
   for (const [text, metadata, expected, ignored] of cases) {
-    assert.deepEqual(plain(fit(text, metadata, ignored)), expected, String(text));
+    assert.deepEqual(plain(await fit(text, metadata, ignored)), expected, String(text));
   }
 });
 
-test("input that does not fit is refused with what the model takes", () => {
+test("input that does not fit is refused with what the model takes", async () => {
   const cases: readonly (readonly [string | Uint8Array, ModelMetadata, RegExp, (readonly string[])?])[] = [
     [
       "a,b,target\n1,2,3\n",
@@ -99,7 +103,7 @@ test("input that does not fit is refused with what the model takes", () => {
     ["[1]", model(["x", "BF16", [-1]]), /has datatype BF16, which this client cannot write/],
   ];
   for (const [text, metadata, message, ignored] of cases) {
-    assert.throws(() => fit(text, metadata, ignored), message, String(text));
+    await assert.rejects(fit(text, metadata, ignored), message, String(text));
   }
 });
 
