@@ -59,6 +59,8 @@ export interface CallListener<Request> {
   onHalfClose(): void;
   /** Whether it waits for the caller's next message with nothing else to do: what a stop need not wait for. Absent: never. */
   readonly isIdle?: boolean;
+  /** Trailing metadata of every status that ends the call, whoever ends it. Read when the status leaves. Absent: none. */
+  readonly trailers?: Readonly<Record<string, string>>;
   /** The call is over for both sides: delivered, cancelled or lost. Called exactly once, after everything else. */
   onClosed(): void;
 }

@@ -215,7 +215,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     this.#base.sendStatus({
       code: this.#endCode ?? statusCodes.UNKNOWN,
       details: statusText(status.details), // encodeURI inside grpc-js throws on half a surrogate pair
-      metadata: trailersOf(status),
+      metadata: trailersOf(status.trailers, this.#listener?.trailers),
     });
   }
 
@@ -306,10 +306,13 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   }
 }
 
-function trailersOf(status: CallStatus): Metadata | null {
-  if (status.trailers === undefined) return null;
-  const metadata = new Metadata();
-  for (const [key, value] of Object.entries(status.trailers)) metadata.set(key, value);
+function trailersOf(...parts: (Readonly<Record<string, string>> | undefined)[]): Metadata | null {
+  let metadata: Metadata | null = null;
+  for (const part of parts) {
+    if (part === undefined) continue;
+    metadata ??= new Metadata();
+    for (const [key, value] of Object.entries(part)) metadata.set(key, value);
+  }
   return metadata;
 }
 

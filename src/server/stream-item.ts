@@ -28,6 +28,8 @@ export interface ItemStream {
   takeFrom(item: StreamItem, byteLength: number): void;
   /** The item has ended without a last answer. */
   endWithout(item: StreamItem): void;
+  /** The model is done with an item that was answered before. */
+  onModelDone(item: StreamItem): void;
 }
 
 /** One message of a stream on its way to its answer: the reply that the runtime holds, and a place in the order of the stream. */
@@ -43,6 +45,8 @@ export class StreamItem implements Reply {
   isEnded = false;
   /** What it ended with, if not with an answer. */
   error: InferenceError | undefined;
+  /** It was answered while its model still worked on it, so that its bytes and its place are not free yet. */
+  isWithModel = false;
   /** Its model is decoupled: no place in the order of answers. */
   isDecoupled = false;
   /** Bytes of a source's memory that are charged to it. */
@@ -84,6 +88,7 @@ export class StreamItem implements Reply {
 
   respond(response: InferenceResponse, isFinal: boolean): void {
     const question = this.#question;
+    if (this.isEnded && isFinal) this.#settle();
     if (this.isEnded || question === undefined) return;
     const { outputForm: formOfCall, maxMessageBytes } = this.#stream;
     let bytes: Buffer;
@@ -101,7 +106,10 @@ export class StreamItem implements Reply {
   }
 
   respondFrom(source: AnswerSource): void {
-    if (this.isEnded) return;
+    if (this.isEnded) {
+      this.#settle();
+      return;
+    }
     this.#source = source;
     this.#stream.takeFrom(this, source.byteLength);
     this.context.leave(); // the model is done with it; how fast its answers are read is the stream's affair
@@ -145,7 +153,26 @@ export class StreamItem implements Reply {
   }
 
   fail(error: InferenceError): void {
+    if (this.isEnded) this.#settle();
+    else {
+      this.#answerFailure(error);
+      this.context.leave();
+    }
+  }
+
+  /**
+   * Nobody waits for it any more: answered as cancelled at once, unless it has its answer. A request that waits will not run, and whatever
+   * comes of one that runs is dropped; it keeps its place in the window and among its tenant's requests until its model is done with it.
+   */
+  abandon(): void {
     if (this.isEnded) return;
+    this.context.cancel();
+    this.isWithModel = this.#isIssued && this.#source === undefined;
+    this.#answerFailure(new InferenceError("cancelled", "the caller cancelled the request"));
+    if (!this.isWithModel) this.context.leave();
+  }
+
+  #answerFailure(error: InferenceError): void {
     this.isEnded = true;
     this.#source = undefined;
     this.#message = undefined; // other parts of a split request may still be read: the collector's
@@ -155,6 +182,14 @@ export class StreamItem implements Reply {
     // An answer that is too large would end the stream: rather one without an id that fills a message by itself.
     const isFit = bytes.length <= this.#stream.maxMessageBytes;
     this.#stream.answer(this, isFit ? bytes : encodeFailure(error, "", this.#echo, issued));
+  }
+
+  /** The model is done with an abandoned request. */
+  #settle(): void {
+    if (!this.isWithModel) return;
+    this.isWithModel = false;
+    this.#question = undefined;
+    this.#stream.onModelDone(this);
     this.context.leave();
   }
 }

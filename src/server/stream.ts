@@ -3,18 +3,28 @@ import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protoc
 import { isDecoupled } from "../runtime/model.ts";
 import type { Gate } from "../runtime/stream-gate.ts";
 import { drainingError } from "./admission.ts";
-import { type Call, type CallListener, type CallStatus, errorStatus, okStatus } from "./call.ts";
+import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";
 import { DecoupledItems } from "./decoupled-items.ts";
 import { type OutputForm, outputFormOf, type Question } from "./inference-answer.ts";
 import { InferenceContext } from "./inference-context.ts";
 import type { InferenceSurroundings } from "./inference-surroundings.ts";
+import { ItemList } from "./item-list.ts";
+import { cancelledId, isSwitchedOn, itemCounts } from "./stream-dialect.ts";
 import { type ItemStream, StreamItem } from "./stream-item.ts";
+import { StreamWindow } from "./stream-window.ts";
 import { enterTenantOrWait, type TenantWait } from "./tenant-admission.ts";
 
+/** A message that was read ahead while the window was full: it is only looked at for whether it cancels another one. */
+interface ParkedMessage {
+  readonly item: StreamItem;
+  readonly parsed: ParsedRequest;
+  readonly bytes: Buffer;
+}
+
 /**
- * One ModelStreamInfer call. Every message takes a place in the window, counted in messages and in bytes, from its decoding until HTTP/2
- * accepted its last answer; while no place is free nothing is read, so the window of HTTP/2 closes and the sender stops. Answers leave in
- * request order whichever models give them, unless the caller asked for completion order or the model is decoupled.
+ * One ModelStreamInfer call. Every message takes a place in the window, counted in messages and in bytes, until HTTP/2 accepted its last
+ * answer. While no place is free one message is read ahead and no more, so the window of HTTP/2 closes and the sender stops. Answers leave
+ * in request order whichever models give them, unless the caller asked for completion order or the model is decoupled.
  */
 export class InferenceStream implements CallListener<Buffer>, ItemStream {
   readonly outputForm: OutputForm;
@@ -24,17 +34,13 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   readonly #isUnordered: boolean;
   /** The first error ends the stream with its status, instead of an answer in its place. */
   readonly #isEndedByError: boolean;
-  /** Requests without their last answer written, in request order. */
-  #first: StreamItem | undefined;
-  #last: StreamItem | undefined;
+  readonly #window: StreamWindow;
+  readonly #items = new ItemList();
   /** Requests to decoupled models, which are not among those; undefined until there was one. */
   #decoupled: DecoupledItems | undefined;
   /** The message that waits for room among its tenant's requests; nothing is read meanwhile. */
   #wait: TenantWait | undefined;
-  /** Places taken of the window. */
-  #messages = 0;
-  /** Bytes charged: requests, held answers, and answers that HTTP/2 has not accepted. */
-  #bytes = 0;
+  #parked: ParkedMessage | undefined;
   #received = 0;
   #answered = 0;
   /** Where the latest message's model keeps streams waiting. */
@@ -42,31 +48,49 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   #isGateAsked = false;
   #isReadAsked = false;
   #isHalfClosed = false;
-  #isClosed = false;
 
   constructor(call: Call<Buffer>, surroundings: InferenceSurroundings) {
     this.#call = call;
     this.#surroundings = surroundings;
     this.maxMessageBytes = surroundings.config.maxMessageBytes;
     this.outputForm = outputFormOf(call);
+    this.#window = new StreamWindow(surroundings.config, surroundings.admission.budget);
     this.#isUnordered = isSwitchedOn(call.metadata("sluice-unordered"));
     this.#isEndedByError = isSwitchedOn(call.metadata("triton_grpc_error"));
     this.#read();
   }
 
   onMessage(bytes: Buffer): void {
-    const { repository, admission, observer, tenants } = this.#surroundings;
     this.#isReadAsked = false;
-    observer.onStreamMessage(this.#call.method, "received");
+    this.#surroundings.observer.onStreamMessage(this.#call.method, "received");
     const item = new StreamItem(this, bytes.length, new InferenceContext(this.#call, performance.now(), true));
-    this.#enter(item);
+    this.#received++;
+    this.#window.charge(bytes.length);
+    this.#items.append(item);
+    const parsed = this.#parse(item, bytes);
+    if (parsed === undefined || this.#isCancellation(item, parsed)) {
+      // nothing to start
+    } else if (this.#window.hasPlaceFor(bytes.length)) this.#start(item, parsed, bytes);
+    else this.#parked = { item, parsed, bytes };
+    this.#read();
+  }
+
+  #parse(item: StreamItem, bytes: Buffer): ParsedRequest | undefined {
     try {
       const parsed = parseInferRequest(bytes);
       item.setParsed(parsed);
-      if (this.#isCancellation(parsed)) {
-        this.#withdraw(item);
-        return;
-      }
+      return parsed;
+    } catch (error) {
+      this.#window.takePlace();
+      item.fail(toInferenceError(error));
+      return undefined;
+    }
+  }
+
+  #start(item: StreamItem, parsed: ParsedRequest, bytes: Buffer): void {
+    const { repository, admission, tenants } = this.#surroundings;
+    this.#window.takePlace();
+    try {
       if (admission.isDraining) throw drainingError();
       const model = repository.find(parsed.modelName, parsed.modelVersion);
       const request = resolveRequest(parsed);
@@ -79,7 +103,6 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     } catch (error) {
       item.fail(toInferenceError(error));
     }
-    this.#read();
   }
 
   #issue(item: StreamItem, { request, model }: Question): void {
@@ -100,7 +123,11 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   }
 
   get isIdle(): boolean {
-    return this.#first === undefined && this.#decoupled?.isEmpty !== false;
+    return this.#items.first === undefined && this.#decoupled?.isEmpty !== false;
+  }
+
+  get trailers(): Readonly<Record<string, string>> {
+    return itemCounts(this.#received, this.#answered);
   }
 
   onHalfClose(): void {
@@ -109,17 +136,13 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   }
 
   onClosed(): void {
-    this.#isClosed = true;
-    const { budget } = this.#surroundings.admission;
-    budget.forget(this.#read);
+    this.#surroundings.admission.budget.forget(this.#read);
+    this.#window.close();
     this.#gate?.forget(this.#readOn);
-    budget.release(this.#bytes);
     this.#wait?.cancel();
     this.#wait = undefined;
-    this.#bytes = 0;
-    this.#messages = 0;
-    this.#first = undefined;
-    this.#last = undefined;
+    this.#parked = undefined;
+    this.#items.clear();
     this.#decoupled?.clear();
   }
 
@@ -127,8 +150,8 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   answer(item: StreamItem, bytes: Buffer): void {
     if (!this.#call.isOpen) return;
     if (item.error !== undefined) this.#surroundings.logInternal(item.error, this.#call.method);
-    this.#charge(bytes.length);
-    if (!this.#isUnordered && !item.isDecoupled && item !== this.#first) {
+    this.#window.charge(bytes.length);
+    if (!this.#isUnordered && !item.isDecoupled && item !== this.#items.first) {
       item.held ??= [];
       item.held.push(bytes);
       return;
@@ -143,7 +166,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     if (!this.#call.isOpen) return;
     if (!item.isDecoupled) this.#takeOutOfOrder(item);
     item.sourceBytes = byteLength;
-    this.#charge(byteLength);
+    this.#window.charge(byteLength);
     this.#decoupled?.addSource(item);
   }
 
@@ -156,6 +179,11 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#endIfDone();
   }
 
+  /** The model is done with an item whose last answer went out before. Called by the item. */
+  onModelDone(item: StreamItem): void {
+    this.#free(item.requestBytes, true);
+  }
+
   /** The item has its last answer. */
   #leave(item: StreamItem): void {
     if (item.isDecoupled) {
@@ -163,7 +191,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       if (item.sourceBytes > 0) this.#free(item.sourceBytes, false);
       return;
     }
-    this.#unlink(item);
+    this.#items.remove(item);
     if (!this.#isUnordered) this.#advance();
   }
 
@@ -172,43 +200,16 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     item.isDecoupled = true;
     this.#decoupled ??= new DecoupledItems();
     this.#decoupled.add(item);
-    this.#unlink(item);
+    this.#items.remove(item);
     if (!this.#isUnordered) this.#advance();
-  }
-
-  #enter(item: StreamItem): void {
-    this.#received++;
-    this.#messages++;
-    this.#charge(item.requestBytes);
-    item.previous = this.#last;
-    if (this.#last === undefined) this.#first = item;
-    else this.#last.next = item;
-    this.#last = item;
-  }
-
-  #unlink(item: StreamItem): void {
-    if (item.previous === undefined) this.#first = item.next;
-    else item.previous.next = item.next;
-    if (item.next === undefined) this.#last = item.previous;
-    else item.next.previous = item.previous;
-    // An item that the collector has promoted would keep all later ones alive through its link.
-    item.next = undefined;
-    item.previous = undefined;
-  }
-
-  /** Undoes `#enter` for a message that is no request. */
-  #withdraw(item: StreamItem): void {
-    this.#unlink(item);
-    this.#received--;
-    this.#free(item.requestBytes, true);
   }
 
   /** Sends what waited for the item that was first until now. */
   #advance(): void {
-    for (let first = this.#first; first?.held !== undefined && this.#call.isOpen; first = this.#first) {
+    for (let { first } = this.#items; first?.held !== undefined && this.#call.isOpen; { first } = this.#items) {
       this.#sendHeld(first, first.held);
       if (!first.isEnded) return;
-      this.#unlink(first);
+      this.#items.remove(first);
     }
   }
 
@@ -222,45 +223,42 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
 
   #send(item: StreamItem, bytes: Buffer, isLast: boolean): void {
     if (isLast && item.error !== undefined && this.#isEndedByError) {
-      this.#end(errorStatus(item.error));
+      this.#call.end(errorStatus(item.error));
       return;
     }
     if (isLast) this.#answered++;
     this.#surroundings.observer.onStreamMessage(this.#call.method, "sent");
-    const charged = isLast ? bytes.length + item.requestBytes : bytes.length;
+    const isPlace = isLast && !item.isWithModel; // else the place is free when the model is done
+    const charged = isPlace ? bytes.length + item.requestBytes : bytes.length;
     const decoupled = item.isDecoupled ? this.#decoupled : undefined;
     if (decoupled === undefined) {
-      this.#call.write(bytes, () => this.#free(charged, isLast)); // HTTP/2 took the answer
+      this.#call.write(bytes, () => this.#free(charged, isPlace)); // HTTP/2 took the answer
       return;
     }
     decoupled.onWritten(bytes.length);
     this.#call.write(bytes, () => {
-      this.#free(charged, isLast);
+      this.#free(charged, isPlace);
       decoupled.onAccepted(bytes.length);
     });
   }
 
   #free(bytes: number, isPlace: boolean): void {
-    if (this.#isClosed) return;
-    this.#bytes -= bytes;
-    if (isPlace) this.#messages--;
-    this.#surroundings.admission.budget.release(bytes);
+    if (!this.#window.free(bytes, isPlace)) return;
+    const parked = this.#parked;
+    if (parked !== undefined && this.#call.isOpen && this.#window.hasPlaceFor(parked.bytes.length)) {
+      this.#parked = undefined;
+      this.#start(parked.item, parked.parsed, parked.bytes);
+    }
     this.#read();
   }
 
-  #charge(bytes: number): void {
-    this.#bytes += bytes;
-    this.#surroundings.admission.budget.acquire(bytes);
-  }
-
-  /** Reads on if there is a place, or as soon as there is one. */
+  /** Reads on, unless a message is parked already, or one waits for its tenant's turn. */
   readonly #read = (): void => {
-    if (this.#isReadAsked || this.#isHalfClosed || this.#wait !== undefined || !this.#call.isOpen) return;
-    const { admission, config } = this.#surroundings;
-    if (this.#messages >= config.streamWindow) return;
-    if (this.#messages > 0 && this.#bytes >= config.streamWindowBytes) return;
-    if (admission.budget.isFull) {
-      admission.budget.whenRoom(this.#read);
+    if (this.#isReadAsked || this.#isHalfClosed || !this.#call.isOpen) return;
+    if (this.#parked !== undefined || this.#wait !== undefined) return;
+    const { budget } = this.#surroundings.admission;
+    if (budget.isFull) {
+      budget.whenRoom(this.#read);
       return;
     }
     if (this.#isGateAsked) return;
@@ -280,36 +278,19 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#read();
   };
 
-  /** `sluice_cancel` names a request of this stream that nobody waits for any more; such a message has no answer of its own. */
-  #isCancellation(parsed: ParsedRequest): boolean {
-    const { parameters } = parsed;
-    if (parameters.size === 0) return false;
-    const id = parameters.get("sluice_cancel")?.value;
-    if (id === undefined || id === "") return false; // items without an id cannot be told apart
-    for (let item = this.#first; item !== undefined; item = item.next) {
-      if (item.id === id && !item.isEnded) item.context.cancel();
-    }
-    for (const item of this.#decoupled ?? []) if (item.id === id) item.context.cancel();
+  /** Takes a message that cancels requests of this stream; it has no answer of its own. @returns false: it is a request */
+  #isCancellation(item: StreamItem, { parameters }: ParsedRequest): boolean {
+    const id = cancelledId(parameters);
+    if (id === undefined) return false;
+    this.#items.remove(item);
+    this.#received--;
+    this.#window.free(item.requestBytes, false);
+    const named = [...this.#items, ...(this.#decoupled ?? [])].filter((other) => other.id === id);
+    for (const other of named) other.abandon();
     return true;
   }
 
   #endIfDone(): void {
-    if (this.#isHalfClosed && this.isIdle) this.#end(okStatus);
+    if (this.#isHalfClosed && this.isIdle) this.#call.end(okStatus);
   }
-
-  #end(status: CallStatus): void {
-    this.#call.end({
-      ...status,
-      trailers: {
-        ...status.trailers,
-        "sluice-items-received": String(this.#received),
-        "sluice-items-answered": String(this.#answered),
-      },
-    });
-  }
-}
-
-/** Metadata that switches something on. */
-function isSwitchedOn(value: string | undefined): boolean {
-  return value === "true" || value === "1";
 }

@@ -4,17 +4,7 @@ import { InferenceError } from "../../src/errors.ts";
 import { statusCodes } from "../../src/protocol/status.ts";
 import { answerTo, FakeModel, FakeRepository, ImmediateModel } from "../support/fake-repository.ts";
 import { encodeRequest, eventually, frame, GrpcHarness, rawStatus } from "../support/grpc-harness.ts";
-
-/** A generator of the same numbers every time (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { randomNumbers } from "../support/random-numbers.ts";
 
 test("a storm of cancelled calls, unary and streamed, leaves nothing behind", async (t) => {
   const random = randomNumbers(7);

@@ -36,7 +36,10 @@ test("a stream that waits for its caller does not hold up the stop, and hears wh
   const start = performance.now();
   assert.equal(await harness.server.stop(start + 30_000), true);
   assert.ok(performance.now() - start < 5_000);
-  assert.equal((await stream.status).code, statusCodes.UNAVAILABLE);
+  const { code, metadata } = await stream.status;
+  assert.equal(code, statusCodes.UNAVAILABLE);
+  assert.deepEqual(metadata.get("sluice-items-received"), ["1"], "also where the server ends the stream");
+  assert.deepEqual(metadata.get("sluice-items-answered"), ["1"]);
 });
 
 test("stuck calls end within the time, and no client sees CANCELLED", async (t) => {
@@ -69,6 +72,9 @@ test("stuck calls end within the time, and no client sees CANCELLED", async (t) 
     assert.match(outcome.details, /shutting down/);
     assert.deepEqual(outcome.metadata.get("grpc-retry-pushback-ms"), ["100"]);
   }
+  const { metadata } = await waiting.status;
+  assert.deepEqual(metadata.get("sluice-items-received"), ["1"]);
+  assert.deepEqual(metadata.get("sluice-items-answered"), ["0"], "so that what is missing shows");
   assert.equal(await halfStatus, statusCodes.UNAVAILABLE);
   assert.equal(await rst, 7, "REFUSED_STREAM, which clients show as UNAVAILABLE");
   assert.ok(stuck.asked.every(({ context }) => context.signal.aborted));
