@@ -35,10 +35,10 @@ export class Connection {
   }
 
   /** A unary call. @throws Error with status and text when it is not OK */
-  call(method: string, message: Buffer): Promise<Buffer> {
+  call(method: string, message: Buffer, metadata: Readonly<Record<string, string>> = {}): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       let answer: Buffer | undefined;
-      const stream = this.#open(method);
+      const stream = this.#open(method, metadata);
       receive(
         stream,
         (bytes) => {
@@ -68,8 +68,9 @@ export class Connection {
     };
   }
 
-  #open(method: string): ClientHttp2Stream {
+  #open(method: string, metadata: Readonly<Record<string, string>> = {}): ClientHttp2Stream {
     return this.#session.request({
+      ...metadata,
       [constants.HTTP2_HEADER_METHOD]: "POST",
       [constants.HTTP2_HEADER_PATH]: `/${service}/${method}`,
       [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc",

@@ -110,6 +110,12 @@ class Loop {
     return Math.floor(inFlight / connections) + (index < inFlight % connections ? 1 : 0);
   }
 
+  #nextMetadata(): Readonly<Record<string, string>> {
+    const { tenants = [] } = this.#request;
+    const tenant = tenants[this.#next % tenants.length];
+    return tenant === undefined ? {} : { "sluice-tenant": tenant };
+  }
+
   #nextShot(): Shot {
     return this.#shots[this.#next++ % this.#shots.length]!;
   }
@@ -125,7 +131,7 @@ class Loop {
         while (!this.#isStopping) {
           const shot = this.#nextShot();
           const sentMs = performance.now();
-          this.#settle(shot, await connection.call("ModelInfer", shot.message), sentMs);
+          this.#settle(shot, await connection.call("ModelInfer", shot.message, this.#nextMetadata()), sentMs);
         }
       }),
     );

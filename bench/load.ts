@@ -16,6 +16,8 @@ export interface LoadRequest {
   readonly inFlight: number;
   readonly connections: number;
   readonly seconds: number;
+  /** Names of tenants that unary calls are sent under, one after the other; absent: none. */
+  readonly tenants?: readonly string[];
   /** Time under load before measuring begins. */
   readonly warmUpSeconds: number;
 }

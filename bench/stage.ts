@@ -6,7 +6,7 @@ import { ServerProcess } from "./server-process.ts";
 
 /** What a case asks of the load process; the stage knows the rest. */
 export type LoadOptions = Pick<LoadRequest, "kind" | "seconds"> &
-  Partial<Pick<LoadRequest, "inFlight" | "connections" | "rowsPerMessage">>;
+  Partial<Pick<LoadRequest, "inFlight" | "connections" | "rowsPerMessage" | "tenants" | "warmUpSeconds">>;
 
 export interface StageOptions {
   readonly args?: readonly string[];
@@ -19,6 +19,8 @@ export class Stage {
   readonly #model: BenchModel;
   readonly #load: Child;
   readonly #resources: AsyncDisposableStack;
+  /** A second load process, from its first use on. */
+  #second: Child | undefined;
 
   private constructor(model: BenchModel, models: ModelFolder, load: Child, resources: AsyncDisposableStack) {
     this.#model = model;
@@ -42,7 +44,11 @@ export class Stage {
   /** Starts a server over the models; the returned function puts load on it. */
   async serve(options: StageOptions = {}): Promise<Target> {
     const server = this.#resources.use(await ServerProcess.start(this.models.repository, options));
-    return { server, load: (load) => this.load(server.grpcAddress, server.pid, true, load) };
+    return {
+      server,
+      load: (load) => this.load(server.grpcAddress, server.pid, true, load),
+      loadBeside: (load) => this.#ask(this.#beside(), server.grpcAddress, server.pid, true, load),
+    };
   }
 
   /** Starts the bare echo. */
@@ -54,10 +60,19 @@ export class Stage {
   }
 
   load(address: string, pid: number, hasModel: boolean, options: LoadOptions): Promise<LoadResult> {
+    return this.#ask(this.#load, address, pid, hasModel, options);
+  }
+
+  #ask(load: Child, address: string, pid: number, hasModel: boolean, options: LoadOptions): Promise<LoadResult> {
     const { name } = this.#model;
     const samplesPath = this.models.samplesPath(name);
     const request: LoadRequest = { ...loadDefaults, ...options, address, pid, model: name, samplesPath, hasModel };
-    return this.#load.ask(request);
+    return load.ask(request);
+  }
+
+  #beside(): Child {
+    this.#second ??= this.child("load-process.ts");
+    return this.#second;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -69,4 +84,6 @@ export class Stage {
 export interface Target {
   readonly server: ServerProcess;
   load(options: LoadOptions): Promise<LoadResult>;
+  /** Load from another process, at the same time as `load`. */
+  loadBeside(options: LoadOptions): Promise<LoadResult>;
 }

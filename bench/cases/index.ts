@@ -9,6 +9,7 @@ import { loopDelayCase } from "./loop-delay.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
 import { startCase } from "./start.ts";
+import { tenantsCase } from "./tenants.ts";
 import { tritonCase } from "./triton.ts";
 
 /** Every case, in the order in which they run: primitives, then the whole server. */
@@ -24,6 +25,7 @@ export const benchCases: readonly BenchCase[] = [
   bulkCase,
   latencyCase,
   heavyCase,
+  tenantsCase,
   monitorOverheadCase,
   loopDelayCase,
   startCase,

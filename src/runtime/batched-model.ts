@@ -210,6 +210,8 @@ export class BatchedModel implements Model {
 
   #takeBatch(isAhead: boolean): Batch | undefined {
     const now = this.#options.clock.now();
+    // Sent ahead, a batch of one tenant's would be in front of what another, who may have waited longer for a turn, sends meanwhile.
+    if (isAhead && this.#queue.isShared(now)) return undefined;
     const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
     if (this.#admission.isShedding) this.#shed(now);
     const forecast = this.#forecast(now);

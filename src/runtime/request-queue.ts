@@ -22,6 +22,9 @@ const longestDueMs = 10_000;
 /** What a row costs until the model has run, in milliseconds: any value that lets turns end, corrected by the first run. */
 const unknownRowMs = 1;
 
+/** How long after requests of two tenants came one after the other the queue counts as shared. */
+const sharedMs = 1_000;
+
 /** Weight of the latest run in the measured cost of a row. */
 const rowMsWeight = 0.1;
 
@@ -42,6 +45,7 @@ export class RequestQueue {
   readonly #lines = new Map<string, TenantLine>();
   #latestTenant: string | undefined;
   #latestLine: TenantLine | undefined;
+  #sharedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #levelRequests: number[];
   /** Measured cost of a row: what a turn is charged for each before it has run; 0: unknown. */
   #rowMs = 0;
@@ -80,6 +84,11 @@ export class RequestQueue {
     return this.#bytes;
   }
 
+  /** Several tenants use the model these days: whose turn it is should be decided late. */
+  isShared(now: number): boolean {
+    return now < this.#sharedUntilMs;
+  }
+
   /** Requests waiting in one level, counted from 1. */
   requestsIn(level: number): number {
     return this.#levelRequests[level - 1] ?? 0;
@@ -88,7 +97,10 @@ export class RequestQueue {
   push(entry: QueueEntry, level: number): void {
     entry.level = level;
     if (!this.#isArrivalOrder) entry.dueMs = Math.min(entry.deadlineMs, entry.queuedMs + longestDueMs);
-    const line = this.#lineOf(entry.context.tenant);
+    const { tenant } = entry.context;
+    if (tenant !== this.#latestTenant && this.#latestTenant !== undefined)
+      this.#sharedUntilMs = entry.queuedMs + sharedMs;
+    const line = this.#lineOf(tenant);
     line.push(entry, !this.#isArrivalOrder);
     if (line.place < 0) this.#order.enter(line);
     this.#count(entry, 1);
