@@ -11,6 +11,7 @@ import type { Tensor } from "../tensor.ts";
 import { ArrivalRate } from "./arrival-rate.ts";
 import { type BatchLimits, type BatchPolicy, batchPolicy, decideBatch, drainPolicy, type Forecast } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
+import { LeastWait } from "./least-wait.ts";
 import type { Model, ModelDescription } from "./model.ts";
 import { type AdmissionPolicy, ModelAdmission, openAdmission } from "./model-admission.ts";
 import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
@@ -69,6 +70,12 @@ export interface Batch {
   readonly isAhead: boolean;
 }
 
+/** Where a request will wait. */
+interface QueuePlace {
+  readonly tenant: string;
+  readonly level: number;
+}
+
 /** How long a batch of this model takes at least: decays, so that one lucky run does not count for ever. */
 const shortestRunDecay = 1.02;
 /** Each request that is refused because of that time halves it: without runs it would never be corrected. */
@@ -103,6 +110,7 @@ export class BatchedModel implements Model {
   readonly runTimes: RunTimeModel;
   /** Only where a latency target asks for it. */
   readonly #arrivals: ArrivalRate | undefined;
+  readonly #leastWait: LeastWait;
   #running = 0;
   #shortestRunMs = 0;
   #searchedMs = Number.NEGATIVE_INFINITY;
@@ -128,6 +136,7 @@ export class BatchedModel implements Model {
       windowMs: this.#policy.maxDelayMs,
     });
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
+    this.#leastWait = new LeastWait(this.#policy.maxRows);
     this.#validator = new Validator(name, signature, options.freeAxes);
     this.#shares = options.shares ?? equalShares;
     this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#dropped.push({ entry, reason }), {
@@ -179,6 +188,7 @@ export class BatchedModel implements Model {
     this.#admission.enter(entry.rows, context.isStreamed === true);
     this.#options.observers.onAdmitted(this.description, entry);
     this.#arrivals?.record(now, entry.rows);
+    this.#failDropped(); // who had to give way for it
     const level = this.#levelOf(request, context);
     const maxRows = this.#slotLimit.rowsOf(sizeInBatch(entry));
     if (entry.rows <= maxRows) {
@@ -259,7 +269,9 @@ export class BatchedModel implements Model {
     const runMs = record.endedMs - record.takenMs;
     this.#shortestRunMs = this.#shortestRunMs === 0 ? runMs : Math.min(this.#shortestRunMs * shortestRunDecay, runMs);
     this.#options.observers.onBatch(this.description, { ...record, ...this.#learn(batch, record) });
-    this.#settle(batch, record.computeInputMs + record.computeInferMs + record.computeOutputMs);
+    const busyMs = record.computeInputMs + record.computeInferMs + record.computeOutputMs;
+    this.#leastWait.onRan(batch.rows, batch.reason === "full" || batch.rows >= this.#policy.maxRows, busyMs);
+    this.#settle(batch, busyMs);
     this.#measure(record);
     const { name, version } = this.description;
     const endedMs = this.#options.clock.now();
@@ -371,9 +383,11 @@ export class BatchedModel implements Model {
       throw dropError("deadline", -1);
     }
     if (!this.#isAdmitted(context)) throw overLimit(request, this.#admission.limitRows, this.#pushbackMs());
+    const level = this.#levelOf(request, context);
+    if (deadlineMs < Number.POSITIVE_INFINITY) this.#checkDeadline(context.tenant, level, deadlineMs, now);
     const measure = this.#options.measurer?.measure(valid.inputs, valid.rows);
     const measured = measure === undefined ? valid : { ...valid, measure };
-    this.#checkRoom(request, this.#levelOf(request, context), measured, now);
+    this.#checkRoom(request, { tenant: context.tenant, level }, measured, now);
     return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, measured, deadlineMs);
   }
 
@@ -384,7 +398,9 @@ export class BatchedModel implements Model {
 
   /** A request is dropped although its deadline has not passed. */
   #doubtRunEstimate(deadlineMs: number): void {
-    if (deadlineMs > this.#options.clock.now()) this.#shortestRunMs *= refusedRunDecay;
+    if (deadlineMs <= this.#options.clock.now()) return;
+    this.#shortestRunMs *= refusedRunDecay;
+    this.#leastWait.doubt();
   }
 
   #isSplitAllowed(context: RequestContext): boolean {
@@ -399,14 +415,29 @@ export class BatchedModel implements Model {
     return Math.min(levels, Math.max(levelOf(request, this.#queuePolicy), this.#shares.find(tenant).highestPriority));
   }
 
-  #checkRoom(request: InferenceRequest, level: number, valid: ValidRequest, now: number): void {
+  /**
+   * Refuses early what would miss its deadline behind the work that is sure to run before it, at the best pace seen lately. Corrects itself: where
+   * there is work ahead batches run, and their pace is measured again.
+   */
+  #checkDeadline(tenant: string, level: number, deadlineMs: number, now: number): void {
+    if (this.#queue.requests === 0) return;
+    const rowsAhead = this.#queue.rowsAhead(tenant, level, deadlineMs, now);
+    const rowsBefore = rowsAhead - (rowsAhead % this.#policy.maxRows); // the rest may share its batch
+    const finishMs = this.#leastWait.timeFor(rowsBefore, this.#runners.size) + this.#shortestRunMs;
+    if (deadlineMs > now + finishMs) return;
+    const leftMs = Math.floor(deadlineMs - now);
+    const text = `the deadline is in ${leftMs} ms, and the answer could come in ${Math.ceil(finishMs)} ms, behind ${rowsAhead} rows`;
+    throw new InferenceError("deadline", text, { retryAfterMs: -1 });
+  }
+
+  #checkRoom(request: InferenceRequest, place: QueuePlace, valid: ValidRequest, now: number): void {
     const byteLength = inputBytes(valid.inputs);
-    if (this.#isFull(level, byteLength) && now - this.#searchedMs >= fullSearchMs) {
+    if (this.#fullOf(place.level, byteLength) !== undefined && now - this.#searchedMs >= fullSearchMs) {
       this.#searchedMs = now;
       this.#queue.expire(now);
       this.#failDropped();
     }
-    if (this.#isFull(level, byteLength)) throw queueFull(request, this.#pushbackMs());
+    this.#makeRoom(request, place, byteLength);
     const { inputs, rows, measure = noMeasure } = valid;
     const size = sizeInBatch({ inputs, rows, byteLength, measure });
     this.#slotLimit.check(size, size.byteLength);
@@ -427,12 +458,26 @@ export class BatchedModel implements Model {
     if (this.#queue.requests + parts > maxQueueRequests) throw queueFull(request, this.#pushbackMs());
   }
 
-  #isFull(level: number, byteLength: number): boolean {
+  /** In a full queue whoever has most by weight gives way to a tenant that has less; a tenant that has most itself is refused. */
+  #makeRoom(request: InferenceRequest, { tenant, level }: QueuePlace, byteLength: number): void {
+    for (let full = this.#fullOf(level, byteLength); full !== undefined; full = this.#fullOf(level, byteLength)) {
+      const hasRoom =
+        full === "bytes"
+          ? this.#queue.giveWay(tenant, (line) => line.bytes, byteLength)
+          : full === "requests"
+            ? this.#queue.giveWay(tenant, (line) => line.requests, 1)
+            : this.#queue.giveWay(tenant, (line) => line.requestsIn(level), 1, level);
+      if (!hasRoom) throw queueFull(request, this.#pushbackMs());
+    }
+  }
+
+  /** What there is too much of to let one more in; undefined: there is room. */
+  #fullOf(level: number, byteLength: number): "level" | "requests" | "bytes" | undefined {
     const { maxQueueRequests, maxQueueBytes } = this.#options;
     const policy = this.#queuePolicy.levels[level - 1];
-    if (policy !== undefined && this.#queue.requestsIn(level) >= policy.maxRequests) return true;
-    if (this.#queue.requests >= maxQueueRequests) return true;
-    return this.#queue.requests > 0 && this.#queue.bytes + byteLength > maxQueueBytes;
+    if (policy !== undefined && this.#queue.requestsIn(level) >= policy.maxRequests) return "level";
+    if (this.#queue.requests >= maxQueueRequests) return "requests";
+    return this.#queue.requests > 0 && this.#queue.bytes + byteLength > maxQueueBytes ? "bytes" : undefined;
   }
 
   #enqueue(entry: QueueEntry, level: number, now: number): void {
@@ -561,5 +606,9 @@ function dropError(reason: DropReason, retryAfterMs: number): InferenceError {
       });
     case "queue_timeout":
       return new InferenceError("queue_timeout", "Request timeout expired", { retryAfterMs });
+    case "share":
+      return new InferenceError("quota", "the queue is full, and the request's tenant has more than its share of it", {
+        retryAfterMs,
+      });
   }
 }

@@ -33,6 +33,17 @@ export class EntryList {
     this.#insertAfter(before, entry);
   }
 
+  /** Rows of the entries that one due at this time would stand before. */
+  rowsDueAfter(dueMs: number): number {
+    let rows = 0;
+    let entry = this.#tail;
+    for (let passed = 0; entry !== undefined && entry.dueMs > dueMs && passed < maxPassed; passed++) {
+      rows += entry.rows;
+      entry = entry.previous;
+    }
+    return rows;
+  }
+
   remove(entry: QueueEntry): void {
     if (entry.previous === undefined) this.head = entry.next;
     else entry.previous.next = entry.next;

@@ -96,7 +96,7 @@ export class RequestQueue {
 
   push(entry: QueueEntry, level: number): void {
     entry.level = level;
-    if (!this.#isArrivalOrder) entry.dueMs = Math.min(entry.deadlineMs, entry.queuedMs + longestDueMs);
+    entry.dueMs = this.#dueMs(entry.deadlineMs, entry.queuedMs);
     const { tenant } = entry.context;
     if (tenant !== this.#latestTenant && this.#latestTenant !== undefined)
       this.#sharedUntilMs = entry.queuedMs + sharedMs;
@@ -255,6 +255,41 @@ export class RequestQueue {
     return nextMs;
   }
 
+  /**
+   * Rows that are sure to run before a request that came now: those of its tenant before it, and those of others that have their turns meanwhile, as
+   * far as they are there already.
+   */
+  rowsAhead(tenant: string, level: number, deadlineMs: number, now: number): number {
+    const line = this.#lineOf(tenant);
+    const own = line.rowsBefore(level, this.#dueMs(deadlineMs, now));
+    if (own === 0 || line.requests === this.#requests) return own;
+    let weights = 0;
+    for (const member of this.#order.members) if (member !== line) weights += member.weight;
+    return own + Math.min(this.#rows - line.rows, (own * weights) / line.weight);
+  }
+
+  /**
+   * Drops one entry, reason "share", so that a tenant with little in a full queue gets a place: the last one of the tenant that has most by weight.
+   * @param of what the queue is full of
+   * @param more how much of it the tenant wants to add
+   * @param level drop from this level, which is what is full; absent: from any
+   * @returns whether there was one: no other has more by weight than the tenant would have
+   */
+  giveWay(tenant: string, of: (line: TenantLine) => number, more: number, level?: number): boolean {
+    let most: TenantLine | undefined;
+    for (const line of this.#order.members) {
+      if (most === undefined || of(line) / line.weight > of(most) / most.weight) most = line;
+    }
+    const own = this.#lineOf(tenant);
+    if (most === undefined || (of(own) + more) / own.weight >= of(most) / most.weight) return false;
+    const entry = most.last(level);
+    if (entry === undefined) return false;
+    most.take(entry);
+    if (most.requests === 0) this.#order.leave(most);
+    this.#onDropped(entry, "share");
+    return true;
+  }
+
   /** Drops whatever has waited too long, except what was put back: it had its turn. */
   shed(now: number, isShed: (entry: QueueEntry) => boolean): void {
     for (const line of [...this.#order.members]) this.#scanLine(line, now, now, keepAll, isShed);
@@ -276,6 +311,10 @@ export class RequestQueue {
   /** Removes everything. */
   clear(): QueueEntry[] {
     return this.take(Number.POSITIVE_INFINITY);
+  }
+
+  #dueMs(deadlineMs: number, queuedMs: number): number {
+    return this.#isArrivalOrder ? 0 : Math.min(deadlineMs, queuedMs + longestDueMs);
   }
 
   #cost(entry: QueueEntry): number {

@@ -8,11 +8,12 @@ interface Level {
   readonly waiting: EntryList;
   readonly delayed: EntryList;
   requests: number;
+  /** Rows of the unexpired requests. */
   rows: number;
 }
 
 /** Why an entry leaves the queue without running. */
-export type DropReason = "cancelled" | "deadline" | "overload" | "queue_timeout";
+export type DropReason = "cancelled" | "deadline" | "overload" | "queue_timeout" | "share";
 
 /**
  * What one tenant has in a model's queue: a list of unexpired and one of delayed requests for each priority level, and the tenant's turn
@@ -59,6 +60,24 @@ export class TenantLine implements FairMember {
   /** Requests waiting in one level, counted from 1. */
   requestsIn(level: number): number {
     return this.#level(level).requests;
+  }
+
+  /** Rows that run before a request of this level that is due then, as far as they are sure to: what is delayed already is left out. */
+  rowsBefore(level: number, dueMs: number): number {
+    let rows = -this.#level(level).waiting.rowsDueAfter(dueMs);
+    for (let index = this.#firstLevel; index < level; index++) rows += this.#levels[index]?.rows ?? 0;
+    return rows;
+  }
+
+  /** What would run last, of one level where it is given; undefined: there is nothing. */
+  last(level?: number): QueueEntry | undefined {
+    const first = level === undefined ? this.#firstLevel : level - 1;
+    const last = level === undefined ? this.#levels.length - 1 : level - 1;
+    for (let index = last; index >= first; index--) {
+      const entry = this.#levels[index]?.delayed.tail ?? this.#levels[index]?.waiting.tail;
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
   }
 
   /** Puts an entry into its level, `entry.level`. @param isByDue before those that are due later, else behind all of the level */
@@ -131,6 +150,7 @@ export class TenantLine implements FairMember {
     (this.#isDelayedLooked ? level.delayed : level.waiting).remove(entry);
     if (reason === "queue_timeout" && this.#policy.levels[entry.level - 1]?.action === "DELAY") {
       entry.isDelayed = true;
+      level.rows -= entry.rows;
       level.delayed.append(entry);
       return;
     }
@@ -144,7 +164,7 @@ export class TenantLine implements FairMember {
 
   #count(level: Level, entry: QueueEntry, sign: 1 | -1): void {
     level.requests += sign;
-    level.rows += sign * entry.rows;
+    if (!entry.isDelayed) level.rows += sign * entry.rows;
     this.requests += sign;
     this.rows += sign * entry.rows;
     this.bytes += sign * entry.byteLength;

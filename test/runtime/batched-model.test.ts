@@ -7,9 +7,11 @@ import type { ModelConfig } from "../../src/model/model-config.ts";
 import { BatchedModel, type BatchedModelOptions } from "../../src/runtime/batched-model.ts";
 import { type AdmissionPolicy, openAdmission } from "../../src/runtime/model-admission.ts";
 import { RunTimeModel } from "../../src/runtime/run-time-model.ts";
+import type { TenantShares } from "../../src/tenant.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeRunner } from "../support/fake-runner.ts";
 import { SlotSubject } from "../support/process-slot-subject.ts";
+import { sharesOf } from "../support/queue-simulation.ts";
 import { RecordingObserver } from "../support/recording-observer.ts";
 import {
   contextOf,
@@ -709,5 +711,166 @@ describe("admission", () => {
         assert.equal(subject.model.gate.isFull, false);
       }),
     );
+  });
+});
+
+describe("several tenants", () => {
+  const fullOfA = (subject: Subject, count: number) =>
+    Array.from({ length: count }, () => subject.ask([0], { tenant: "a" }));
+
+  it("each find a place in a queue that one of them has filled; it loses its newest requests for that", () => {
+    const subject = new Subject({ max_batch_size: 1 }, { maxQueueRequests: 10 });
+    const a = fullOfA(subject, 10);
+    assert.equal(subject.ask([0], { tenant: "a" }).outcome, "queue_full");
+    const b = Array.from({ length: 10 }, () => subject.ask([0], { tenant: "b" }));
+    assert.deepEqual(
+      b.map(({ outcome }) => outcome),
+      [...new Array<string>(5).fill("waiting"), ...new Array<string>(5).fill("queue_full")],
+    );
+    assert.deepEqual(
+      a.map(({ outcome }) => outcome),
+      [...new Array<string>(5).fill("waiting"), ...new Array<string>(5).fill("quota")],
+    );
+    assert.match(a.at(-1)?.error?.message ?? "", /more than its share/);
+    assert.ok((a.at(-1)?.error?.retryAfterMs ?? 0) > 0);
+    subject.finish();
+    assert.equal(subject.model.pending, 0);
+    assert.equal(subject.observer.ended.length, 21);
+  });
+
+  it("share what the queue takes in bytes as well, and by weight", () => {
+    const shares = sharesOf({ a: 3 });
+    const subject = new Subject({ max_batch_size: 1 }, { maxQueueBytes: 160, shares }); // 40 requests of 4 bytes
+    const a = fullOfA(subject, 40);
+    const b = Array.from({ length: 40 }, () => subject.ask([0], { tenant: "b" }));
+    assert.equal(a.filter(({ outcome }) => outcome === "waiting").length, 30);
+    assert.equal(b.filter(({ outcome }) => outcome === "waiting").length, 10);
+  });
+
+  it("do not lose a place to one who comes back at once when it is refused", () => {
+    const subject = new Subject({ max_batch_size: 1 }, { maxQueueRequests: 4 });
+    let again = 0;
+    const insist = () => {
+      if (again++ < 50)
+        subject.model.infer(requestOf([floats("x", [0])]), contextOf({ tenant: "a" }), new RecordingReply(insist));
+    };
+    for (let count = 0; count < 4; count++) insist();
+    const b = [1, 2].map(() => subject.ask([0], { tenant: "b" }));
+    assert.deepEqual(
+      b.map(({ outcome }) => outcome),
+      ["waiting", "waiting"],
+    );
+  });
+
+  it("pay for what fails alone, and not for failing together with others", () => {
+    const subject = new Subject({ max_batch_size: 2 });
+    const poison = [subject.ask([0], { tenant: "a" }), subject.ask([0], { tenant: "b" })];
+    subject.runner.take();
+    subject.runner.retryAlone(failure);
+    subject.runner.take();
+    subject.clock.advance(1_000); // a's alone
+    subject.runner.fail(failure);
+    subject.runner.take();
+    subject.runner.succeed(10);
+    assert.deepEqual(
+      poison.map(({ outcome }) => outcome),
+      ["runtime", "ok"],
+    );
+    const replies = ["a", "a", "b", "b", "b", "b"].map((tenant) => subject.ask([0], { tenant }));
+    subject.runner.take();
+    subject.runner.succeed(1);
+    assert.deepEqual(
+      replies.map(({ outcome }) => outcome),
+      ["waiting", "waiting", "ok", "ok", "waiting", "waiting"],
+    );
+  });
+
+  it("get no batch sent ahead while they share the model, and one alone does again after a while", () => {
+    const subject = new Subject({ max_batch_size: 2 });
+    for (const tenant of ["a", "b", "a", "b"]) subject.ask([0], { tenant });
+    assert.equal(subject.model.take(true), undefined);
+    subject.finish();
+    subject.clock.advance(1_000);
+    fullOfA(subject, 2); // b was last
+    assert.equal(subject.model.take(true), undefined);
+    subject.finish();
+    subject.clock.advance(1_000);
+    fullOfA(subject, 2);
+    assert.equal(subject.model.take(true)?.rows, 2);
+  });
+
+  it("may ask for priorities as far as their share says", () => {
+    const shares: TenantShares = { find: (name) => ({ name, weight: 1, highestPriority: name === "low" ? 2 : 1 }) };
+    const dynamic_batching = { priority_levels: 2, default_priority_level: 2 };
+    const subject = new Subject({ max_batch_size: 1, dynamic_batching }, { shares });
+    for (const tenant of ["low", "high"]) {
+      const replies = [2, 1].map((level) =>
+        subject.ask([level], { tenant }, { parameters: new Map([["priority", level]]) }),
+      );
+      subject.runner.take();
+      subject.runner.succeed();
+      const first = tenant === "low" ? 0 : 1;
+      assert.equal(replies[first]?.outcome, "ok", tenant);
+      subject.finish();
+    }
+  });
+});
+
+describe("a deadline behind other requests", () => {
+  /** A model that has shown that a batch of two takes 10 ms. */
+  function measured(shares?: TenantShares): Subject {
+    const subject = new Subject({ max_batch_size: 2 }, { shares });
+    subject.ask([0, 0]);
+    subject.runner.take();
+    subject.runner.succeed(8); // and 2 for the other stages
+    return subject;
+  }
+
+  const ask = (subject: Subject, inMs: number, tenant = "a") =>
+    subject.ask([0], { tenant, deadlineMs: subject.clock.now() + inMs });
+
+  it("is refused early when the work ahead takes longer, and says how long", () => {
+    const subject = measured();
+    for (let count = 0; count < 40; count++) subject.ask([0], { tenant: "a" }); // these are due later
+    const replies = Array.from({ length: 30 }, () => ask(subject, 130));
+    // Behind 26 rows, 13 batches of 10 ms and its own of 8 end too late.
+    assert.equal(replies.filter(({ outcome }) => outcome === "waiting").length, 26);
+    const refused = replies.at(-1)?.error;
+    assert.equal(refused?.reason, "deadline");
+    assert.equal(refused?.message, "the deadline is in 130 ms, and the answer could come in 138 ms, behind 26 rows");
+    assert.equal(refused?.retryAfterMs, -1);
+    assert.equal(ask(subject, 20).outcome, "waiting"); // goes before all of them
+  });
+
+  it("is not refused without one, however much there is to do", () => {
+    const subject = measured();
+    const replies = Array.from({ length: 90 }, () => subject.ask([0], { tenant: "a" }));
+    assert.ok(replies.every(({ outcome }) => outcome === "waiting"));
+  });
+
+  it("counts other tenants only as far as they have their turns meanwhile", () => {
+    const subject = measured();
+    for (let count = 0; count < 80; count++) subject.ask([0], { tenant: "busy" }); // 400 ms of work
+    assert.equal(ask(subject, 20, "quiet").outcome, "waiting"); // it goes first
+    for (let count = 0; count < 9; count++) ask(subject, 5_000, "quiet");
+    // Ten of its own and ten of the other's: 100 ms.
+    assert.equal(ask(subject, 5_001, "quiet").outcome, "waiting");
+    subject.model.failWaiting(failure);
+    for (let count = 0; count < 80; count++) subject.ask([0], { tenant: "busy" });
+    for (let count = 0; count < 10; count++) ask(subject, 125, "quiet");
+    assert.equal(ask(subject, 126, "quiet").outcome, "waiting");
+    for (let count = 0; count < 4; count++) ask(subject, 127, "quiet");
+    assert.equal(ask(subject, 127, "quiet").outcome, "deadline");
+  });
+
+  it("corrects itself: once the model is faster again, the same request is let in", () => {
+    const subject = measured();
+    for (let count = 0; count < 20; count++) ask(subject, 200);
+    assert.equal(ask(subject, 200).outcome, "waiting");
+    for (let count = 0; count < 30; count++) ask(subject, 200);
+    assert.equal(ask(subject, 200).outcome, "deadline");
+    subject.runner.take();
+    subject.runner.succeed(1);
+    assert.equal(ask(subject, 200).outcome, "waiting");
   });
 });
