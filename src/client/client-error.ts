@@ -1,4 +1,4 @@
-import type { StatusObject } from "@grpc/grpc-js";
+import type { Metadata, StatusObject } from "@grpc/grpc-js";
 import { pushbackKey, statusCodes } from "../protocol/status.ts";
 
 const statusNames: ReadonlyMap<number, string> = new Map(
@@ -34,7 +34,12 @@ export class ClientError extends Error {
 
 /** How a call ended, as an error. */
 export function clientErrorOf(status: Pick<StatusObject, "code" | "details" | "metadata">): ClientError {
-  const [pushback] = status.metadata.get(pushbackKey);
-  const retryAfterMs = pushback === undefined ? Number.NaN : Number.parseInt(String(pushback), 10);
-  return new ClientError(status.code, status.details, Number.isNaN(retryAfterMs) ? {} : { retryAfterMs });
+  return new ClientError(status.code, status.details, { retryAfterMs: pushbackOf(status.metadata) });
+}
+
+/** After how many milliseconds a server wants to be asked again; negative: never. Undefined: it does not say. */
+export function pushbackOf(metadata: Metadata): number | undefined {
+  const [pushback] = metadata.get(pushbackKey);
+  const milliseconds = pushback === undefined ? Number.NaN : Number.parseInt(String(pushback), 10);
+  return Number.isNaN(milliseconds) ? undefined : milliseconds;
 }

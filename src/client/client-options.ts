@@ -34,6 +34,23 @@ export interface ClientOptions {
   readonly receiveWindowBytes: number;
   /** Requests of a stream that may be without their answer at a time. Default 64, as the server's window. */
   readonly streamWindow: number;
+  /**
+   * Bytes of a stream's unanswered requests, and of answers that its reader has not taken; one request is always let in. Default 64 MiB, as
+   * the server's window.
+   */
+  readonly streamWindowBytes: number;
+  /**
+   * Connections in a row that a stream may lose without one answer before it fails; 0: a stream ends with its first connection. Default 5.
+   * Connections that cannot be made do not count once a server has been reached.
+   */
+  readonly resumeAttempts: number;
+  /** How long a stream looks for a server after it lost one, milliseconds since its last answer. Default 60,000. */
+  readonly resumeTimeoutMs: number;
+  /**
+   * Times that a request of a stream is sent in all while servers refuse it with UNAVAILABLE and a time after which to try again; then the
+   * refusal is its answer. Default 10; 1: never again.
+   */
+  readonly itemAttempts: number;
   /** Metadata sent with every call, such as `sluice-tenant`. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Absent: plain text. Present: TLS, with the system's certificate authorities unless others are given. */
@@ -59,6 +76,10 @@ const ranges = {
   channels: { default: 1, min: 1, max: 64 },
   receiveWindowBytes: { default: 4 * 1024 * 1024, min: 65_535, max: 2 ** 31 - 1 },
   streamWindow: { default: 64, min: 1, max: 65_536 },
+  streamWindowBytes: { default: 64 * 1024 * 1024, min: 1, max: Number.MAX_SAFE_INTEGER },
+  resumeAttempts: { default: 5, min: 0, max: 1_000_000 },
+  resumeTimeoutMs: { default: 60_000, min: 0, max: 2 ** 31 - 1 },
+  itemAttempts: { default: 10, min: 1, max: 1_000_000 },
 } as const;
 
 const otherKeys = ["loadBalancing", "metadata", "tls"] as const;
@@ -85,6 +106,10 @@ export function resolveClientOptions(partial: Partial<ClientOptions> = {}): Clie
     channels: inRange("channels", partial.channels),
     receiveWindowBytes: inRange("receiveWindowBytes", partial.receiveWindowBytes),
     streamWindow: inRange("streamWindow", partial.streamWindow),
+    streamWindowBytes: inRange("streamWindowBytes", partial.streamWindowBytes),
+    resumeAttempts: inRange("resumeAttempts", partial.resumeAttempts),
+    resumeTimeoutMs: inRange("resumeTimeoutMs", partial.resumeTimeoutMs),
+    itemAttempts: inRange("itemAttempts", partial.itemAttempts),
     metadata: partial.metadata ?? {},
     tls: partial.tls,
   };
@@ -98,7 +123,8 @@ function knownPolicy(policy: ClientOptions["loadBalancing"]): ClientOptions["loa
   );
 }
 
-function inRange(key: keyof typeof ranges, value: number | undefined): number {
+/** A number of the options, or its default. @throws InferenceError "invalid" for one out of its range. */
+export function inRange(key: keyof typeof ranges, value: number | undefined): number {
   const { default: standard, min, max } = ranges[key];
   if (value === undefined) return standard;
   if (Number.isInteger(value) && value >= min && value <= max) return value;

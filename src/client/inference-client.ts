@@ -8,7 +8,7 @@ import { statusCodes } from "../protocol/status.ts";
 import { resolveAddresses } from "./addresses.ts";
 import { ChannelSet } from "./channel.ts";
 import { ClientError, clientErrorOf } from "./client-error.ts";
-import { type ClientOptions, maxDeadlineMs, resolveClientOptions } from "./client-options.ts";
+import { type ClientOptions, inRange, maxDeadlineMs, resolveClientOptions } from "./client-options.ts";
 import { type CallOptions, type InferOptions, isSequenceRequest, toInferenceRequest } from "./infer-options.ts";
 import {
   type ModelConfiguration,
@@ -22,13 +22,21 @@ import {
   readServerMetadata,
   type ServerMetadata,
 } from "./model-metadata.ts";
-import { StreamExchange } from "./stream-exchange.ts";
-import { decodeStreamResult, readable, type StreamResult } from "./stream-result.ts";
+import { ResumingStream, type StreamClock, type StreamResume, type StreamSummary } from "./resuming-stream.ts";
+import { openStream } from "./stream-connection.ts";
+import { encodeStreamRequest } from "./stream-request.ts";
+import { readable, type StreamResult } from "./stream-result.ts";
 
-/** Limits of a stream. */
+/** Limits of a stream, and who hears of it. */
 export interface StreamOptions extends CallOptions {
   /** Requests without their answer at a time; absent: the client's `streamWindow`. */
   readonly window?: number;
+  /** Bytes of those requests and of answers not yet taken; absent: the client's `streamWindowBytes`. */
+  readonly windowBytes?: number;
+  /** Called when the stream lost its server and goes on with another one. */
+  readonly onResume?: (resume: StreamResume) => void;
+  /** Called once, when the stream has ended in whatever way. */
+  readonly onEnd?: (summary: StreamSummary) => void;
 }
 
 /**
@@ -69,36 +77,47 @@ export class InferenceClient {
   }
 
   /**
-   * Many questions on one stream, each with its own id. Answers come in the order of the questions (those of decoupled models as produced); a
-   * question that fails is a result with `error`, and the stream goes on. A question to a decoupled model that may have no answer needs the
-   * parameter `triton_enable_empty_final_response: true`, or it keeps its place in the window for good. Questions are drawn no faster than answers are taken.
-   * Leaving the loop early cancels the stream.
+   * Many questions on one stream, each with its own id. Answers come in the order of the questions (those of decoupled models as produced), and
+   * exactly one for each question; one that fails is a result with `error`, and the stream goes on. Questions are drawn no faster than answers
+   * are taken. Leaving the loop early cancels the stream.
+   *
+   * When its server is lost, the stream goes on with the next one that can be reached (the same one, restarted, if there is no other): what has
+   * no answer is sent again, for as long as `resumeAttempts` and `resumeTimeoutMs` say. A question that a server refuses with a time after
+   * which to try again is sent again then, `itemAttempts` times in all. Streams with requests of a sequence or answers of a decoupled model are not
+   * resumed: they end with an error that says so.
    */
   async *inferStream(
     requests: Iterable<InferOptions> | AsyncIterable<InferOptions>,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamResult, void, undefined> {
-    const { path, requestSerialize, responseDeserialize } = methodOf(this.#service, "ModelStreamInfer");
-    const call = this.#once.next().makeBidiStreamRequest(
-      path,
-      requestSerialize as (message: Buffer) => Buffer, // the definition passes bytes through
-      responseDeserialize as (message: Buffer) => Buffer,
-      this.#metadata(),
-      options.deadlineMs === undefined ? {} : { deadline: deadline(options.deadlineMs) },
-    );
-    const codec = {
-      encode: (request: InferOptions) => encodeInferRequest(toInferenceRequest(request)),
-      decode: decodeStreamResult,
+    const { signal, deadlineMs } = options;
+    if (signal?.aborted === true) throw cancelledByCaller();
+    const details = {
+      metadata: this.#metadata(),
+      deadline: deadlineMs === undefined ? undefined : deadline(deadlineMs),
     };
-    const cancel = () => call.cancel();
-    const exchange = new StreamExchange(call, codec, options.window ?? this.#options.streamWindow);
-    if (options.signal?.aborted === true) cancel();
-    options.signal?.addEventListener("abort", cancel, { once: true });
+    const stream = new ResumingStream<InferOptions>({
+      connect: (listener) => openStream(this.#once.next(), details, listener),
+      encode: encodeStreamRequest,
+      limits: {
+        ...this.#options,
+        window: inRange("streamWindow", options.window ?? this.#options.streamWindow),
+        windowBytes: inRange("streamWindowBytes", options.windowBytes ?? this.#options.streamWindowBytes),
+      },
+      clock: systemClock,
+      random: Math.random,
+      onResume: options.onResume,
+      onEnd: options.onEnd,
+    });
+    const cancel = () => stream.fail(cancelledByCaller());
+    signal?.addEventListener("abort", cancel, { once: true });
+    const cancelDeadline = details.deadline === undefined ? undefined : failAt(stream, details.deadline);
     try {
-      void exchange.send(requests);
-      yield* exchange.results();
+      void stream.send(requests);
+      yield* stream.results();
     } finally {
-      options.signal?.removeEventListener("abort", cancel);
+      cancelDeadline?.();
+      signal?.removeEventListener("abort", cancel);
     }
   }
 
@@ -172,7 +191,7 @@ export class InferenceClient {
     const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
     return new Promise((resolve, reject) => {
       const { signal } = options;
-      if (signal?.aborted === true) return reject(new ClientError(statusCodes.CANCELLED, "cancelled by the caller"));
+      if (signal?.aborted === true) return reject(cancelledByCaller());
       const client = channels.next();
       const call = client.makeUnaryRequest(
         path,
@@ -213,3 +232,22 @@ function deadline(milliseconds: number): number {
   }
   return Date.now() + Math.min(milliseconds, maxDeadlineMs);
 }
+
+function cancelledByCaller(): ClientError {
+  return new ClientError(statusCodes.CANCELLED, "cancelled by the caller");
+}
+
+/** Ends a stream at its deadline, also while it has no connection that would; the returned function calls it off. */
+function failAt(stream: ResumingStream<InferOptions>, atMs: number): () => void {
+  const fail = () =>
+    stream.fail(new ClientError(statusCodes.DEADLINE_EXCEEDED, "the deadline of the stream has passed"));
+  return systemClock.after(atMs - Date.now(), fail);
+}
+
+const systemClock: StreamClock = {
+  now: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};

@@ -6,6 +6,8 @@ import { ClientError } from "./client-error.ts";
 
 /** One answer on a stream: a response, or why this one request failed while the stream lives on. */
 export type StreamResult = {
+  /** Which request of the stream it answers, counted from 0; -1: the server answers what was not asked, as some decoupled models do. */
+  readonly index: number;
   /** The request's own id. */
   readonly id: string;
   /** No more answers to this request follow. */
@@ -15,15 +17,29 @@ export type StreamResult = {
   | { readonly response?: undefined; readonly error: ClientError }
 );
 
+/** A result as it comes from the wire: whose it is stands in the stream's ledger, which completes `index` and `id`. */
+export type StreamAnswer = StreamResult & {
+  index: number;
+  id: string;
+  /** Echo of the request's own; undefined from servers that do not know it. */
+  readonly sequenceNumber: number | undefined;
+};
+
+/** The parameter by which requests of a stream are told apart, echoed in their answers. */
+export const sequenceNumberKey = "sluice_sequence_number";
+
 /** A message of ModelStreamInfer's answer. @throws ClientError INTERNAL when it cannot be read. */
-export function decodeStreamResult(message: Buffer): StreamResult {
+export function decodeStreamAnswer(message: Buffer): StreamAnswer {
   const { errorMessage, response } = readable(() => decodeStreamResponse(message));
   const { id, parameters } = response;
-  const isFinal = errorMessage !== "" || parameters.get("triton_final_response") !== false;
-  if (errorMessage === "") return { id, isFinal, response };
+  const sequenceNumber = numberOf(parameters, sequenceNumberKey);
+  if (errorMessage === "") {
+    const isFinal = parameters.get("triton_final_response") !== false;
+    return { index: -1, id, isFinal, response, sequenceNumber };
+  }
   const code = numberOf(parameters, "sluice_status_code") ?? statusCodes.UNKNOWN;
   const retryAfterMs = numberOf(parameters, "sluice_retry_after_ms");
-  return { id, isFinal, error: new ClientError(code, errorMessage, { retryAfterMs }) };
+  return { index: -1, id, isFinal: true, error: new ClientError(code, errorMessage, { retryAfterMs }), sequenceNumber };
 }
 
 /** Runs a decoder; an answer that cannot be read is the server's fault, not the caller's. @throws ClientError INTERNAL */

@@ -8,15 +8,15 @@ import { shapeSize, writeShape } from "./shape.ts";
 import { checkBytes, fieldSize, stringFieldSize, WireWriter } from "./wire-writer.ts";
 
 /**
- * A request for the wire, with raw contents; what a client sends.
+ * A request for the wire, with raw contents; what a client sends. `extraParameters` are written beside those of the request.
  * @throws InferenceError "invalid" when the data of an input is no Uint8Array or does not fit its datatype and shape.
  */
-export function encodeInferRequest(request: InferenceRequest): Buffer {
+export function encodeInferRequest(request: InferenceRequest, extraParameters: Parameters = noParameters): Buffer {
   const { modelName, modelVersion, id, parameters, inputs, requestedOutputs } = request;
   const inputSizes = inputs.map(inputSize);
   const outputSizes = requestedOutputs.map(outputSize);
   let size = stringFieldSize(modelName) + stringFieldSize(modelVersion) + stringFieldSize(id);
-  size += parametersSize(parameters);
+  size += parametersSize(parameters) + parametersSize(extraParameters);
   for (const part of inputSizes) size += fieldSize(part);
   for (const part of outputSizes) size += fieldSize(part);
   for (const input of inputs) size += fieldSize(checkInput(input, modelName).length);
@@ -26,6 +26,7 @@ export function encodeInferRequest(request: InferenceRequest): Buffer {
   writer.optionalString(requestTags.modelVersion, modelVersion);
   writer.optionalString(requestTags.id, id);
   writeParameters(writer, requestTags.parameters, parameters);
+  writeParameters(writer, requestTags.parameters, extraParameters);
   inputs.forEach((input, i) => {
     writeInput(writer, input, inputSizes[i] ?? 0);
   });

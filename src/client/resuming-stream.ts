@@ -1,0 +1,305 @@
+import type { StatusObject } from "@grpc/grpc-js";
+import { statusCodes } from "../protocol/status.ts";
+import { ClientError, clientErrorOf } from "./client-error.ts";
+import { decideResume, type Outage, type ResumeLimits } from "./resume.ts";
+import type { ConnectionListener, StreamConnection } from "./stream-connection.ts";
+import { type LedgerLimits, type OutgoingRequest, StreamLedger } from "./stream-ledger.ts";
+import { decodeStreamAnswer, type StreamResult } from "./stream-result.ts";
+
+/** A stream lost its connection and goes on with another one. */
+export interface StreamResume {
+  /** Why the connection ended. */
+  readonly cause: ClientError;
+  /** The server that had it, `host:port`; undefined: none could be reached. */
+  readonly server: string | undefined;
+  /** Requests without an answer, which are sent again. */
+  readonly unanswered: number;
+  /** Milliseconds until the next attempt. */
+  readonly delayMs: number;
+}
+
+/** What became of a stream. */
+export interface StreamSummary {
+  /** Requests drawn from the caller. */
+  readonly requests: number;
+  /** Requests that have their last answer, errors included. Equal to `requests` at the end of a stream that did not fail. */
+  readonly answered: number;
+  /** Requests answered with an error. */
+  readonly failed: number;
+  /** Connections beyond the first. */
+  readonly resumes: number;
+}
+
+/** Time for a stream; injected, so that tests need no sleeping. */
+export interface StreamClock {
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Calls back once after a delay; the returned function cancels it. */
+  after(delayMs: number, callback: () => void): () => void;
+}
+
+/** A request as a stream sends it. */
+export interface EncodedRequest extends OutgoingRequest {
+  /** The server gives no answer to it, as to the cancellation of another request. */
+  readonly isUnanswered: boolean;
+}
+
+/** What a stream is made of. */
+export interface StreamParts<Request> {
+  connect(listener: ConnectionListener): StreamConnection;
+  /** @param index number of the request in the stream, from 0 */
+  encode(request: Request, index: number): EncodedRequest;
+  readonly limits: LedgerLimits & ResumeLimits;
+  readonly clock: StreamClock;
+  random(): number;
+  readonly onResume: ((resume: StreamResume) => void) | undefined;
+  readonly onEnd: ((summary: StreamSummary) => void) | undefined;
+}
+
+/**
+ * One stream of requests and answers over as many connections as it takes. {@link StreamLedger} says what is to be sent and delivered,
+ * {@link decideResume} whether it goes on after a loss; here it is done. At most a window of requests is without an answer that the reader has
+ * taken, so neither a slow reader nor a slow server makes memory grow.
+ */
+export class ResumingStream<Request> {
+  readonly #parts: StreamParts<Request>;
+  readonly #ledger: StreamLedger;
+  #connection: StreamConnection | undefined;
+  #isWritable = false;
+  #isHalfClosed = false;
+  #isPaused = false;
+  #isSourceDone = false;
+  #isKnown = false;
+  #resumes = 0;
+  #outage: Outage | undefined;
+  /** Requests finished when the connection was opened. */
+  #finishedBefore = 0;
+  #end: { readonly failure: unknown } | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #wakeReader = (): void => {};
+  #wakeWriter = (): void => {};
+
+  constructor(parts: StreamParts<Request>) {
+    this.#parts = parts;
+    this.#ledger = new StreamLedger(parts.limits);
+    this.#connect();
+  }
+
+  /** Sends all requests, then closes this direction. Never rejects: a failure of the source ends the stream and reaches the reader. */
+  async send(requests: Iterable<Request> | AsyncIterable<Request>): Promise<void> {
+    try {
+      if (Symbol.asyncIterator in requests) {
+        for await (const request of requests) {
+          if (!this.#mayEnter) await this.#room();
+          if (this.#end !== undefined) return;
+          this.#enter(request);
+        }
+      } else {
+        for (const request of requests) {
+          if (!this.#mayEnter) await this.#room();
+          if (this.#end !== undefined) return;
+          this.#enter(request);
+        }
+      }
+      this.#isSourceDone = true;
+      this.#work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** The answers in the order of the requests. Leaving the loop early cancels the stream. @throws ClientError when the stream itself fails. */
+  async *results(): AsyncGenerator<StreamResult, void, undefined> {
+    try {
+      for (;;) {
+        const result = this.#ledger.take();
+        if (result !== undefined) {
+          if (this.#isPaused && !this.#ledger.isReaderBehind) this.#setPaused(false);
+          this.#wakeWriter();
+          yield result;
+        } else if (this.#end !== undefined) {
+          if (this.#end.failure !== undefined) throw this.#end.failure;
+          return;
+        } else await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+      }
+    } finally {
+      this.#finish(undefined);
+    }
+  }
+
+  /** Gives the stream up; the reader sees the failure after the answers that have come. */
+  fail(failure: unknown): void {
+    this.#finish(failure);
+  }
+
+  get #mayEnter(): boolean {
+    return this.#end === undefined && this.#ledger.hasRoom;
+  }
+
+  async #room(): Promise<void> {
+    while (this.#end === undefined && !this.#ledger.hasRoom) {
+      await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+    }
+  }
+
+  #enter(request: Request): void {
+    const encoded = this.#parts.encode(request, this.#ledger.requests);
+    if (encoded.isUnanswered) {
+      if (this.#connection !== undefined && !this.#isHalfClosed) this.#connection.write(encoded.message);
+      return;
+    }
+    this.#ledger.add(encoded);
+    this.#work();
+  }
+
+  /** Does what can be done now: sends, waits for the time at which it may, closes, or connects because there is something to send. */
+  #work(): void {
+    if (this.#end !== undefined) return;
+    const ledger = this.#ledger;
+    if (this.#connection === undefined) {
+      if (ledger.hasUnsent) {
+        if (this.#cancelTimer === undefined) this.#connect();
+      } else if (this.#isSourceDone) this.#finish(undefined);
+      return;
+    }
+    if (this.#isHalfClosed) return;
+    const { clock } = this.#parts;
+    while (this.#isWritable) {
+      const message = ledger.nextToSend(clock.now());
+      if (message === undefined) break;
+      this.#isWritable = this.#connection.write(message);
+    }
+    const holdMs = ledger.holdUntilMs - clock.now();
+    if (holdMs > 0) this.#workAfter(holdMs);
+    else if (this.#isSourceDone && !ledger.hasUnsent) {
+      this.#isHalfClosed = true;
+      this.#connection.finish();
+    }
+  }
+
+  #workAfter(delayMs: number): void {
+    this.#cancelTimer ??= this.#parts.clock.after(delayMs, () => {
+      this.#cancelTimer = undefined;
+      this.#work();
+    });
+  }
+
+  #connect(): void {
+    this.#isWritable = true;
+    this.#isHalfClosed = false;
+    this.#isPaused = false;
+    this.#finishedBefore = this.#ledger.finished;
+    const connection = this.#parts.connect({
+      onMessage: (message) => this.#receive(message),
+      onWritable: () => {
+        this.#isWritable = true;
+        this.#work();
+      },
+      onClosed: (status) => this.#onClosed(connection, status),
+    });
+    this.#connection = connection;
+    this.#work();
+  }
+
+  #receive(message: Buffer): void {
+    try {
+      this.#ledger.receive(decodeStreamAnswer(message), message.length, this.#parts.clock.now());
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.#ledger.holdUntilMs > 0) this.#work();
+    if (!this.#isPaused && this.#ledger.isReaderBehind) this.#setPaused(true);
+    this.#wakeReader();
+  }
+
+  #setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (isPaused) this.#connection?.pause();
+    else this.#connection?.resume();
+  }
+
+  #onClosed(connection: StreamConnection, status: StatusObject): void {
+    this.#connection = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const { hasUnsent, unanswered } = this.#ledger;
+    const isComplete = this.#isSourceDone && !hasUnsent;
+    if (status.code !== statusCodes.OK) {
+      if (isComplete && unanswered === 0) this.#finish(undefined);
+      else this.#resume(connection.peer, status);
+      return;
+    }
+    const failure = this.#truncation(status);
+    if (isComplete || failure !== undefined) this.#finish(failure);
+    else if (this.#isHalfClosed)
+      this.#reopen(0); // what the server refused after we had closed
+    else this.#resume(connection.peer, { ...status, ...earlyEnd });
+  }
+
+  #resume(server: string | undefined, status: StatusObject): void {
+    const { limits, clock, random, onResume } = this.#parts;
+    const ledger = this.#ledger;
+    this.#isKnown ||= server !== undefined;
+    const unanswered = ledger.requests - ledger.finished;
+    // An outage is time in which somebody waits for an answer.
+    const outage = ledger.finished > this.#finishedBefore || unanswered === 0 ? undefined : this.#outage;
+    const loss = { status, wasTaken: server !== undefined, isKnown: this.#isKnown };
+    const decision = decideResume(outage, loss, limits, clock.now(), random());
+    const cause = clientErrorOf(status);
+    const reason = decision.outage === undefined ? decision.reason : ledger.obstacle;
+    if (decision.outage === undefined || reason !== undefined) {
+      this.#finish(reason === undefined ? cause : stopped(cause, reason, unanswered));
+      return;
+    }
+    this.#outage = unanswered === 0 ? undefined : decision.outage;
+    onResume?.({ cause, server, unanswered, delayMs: decision.delayMs });
+    this.#reopen(decision.delayMs);
+  }
+
+  /** Sends on another connection what is unanswered; with nothing to send, as soon as there is. */
+  #reopen(delayMs: number): void {
+    this.#resumes++;
+    this.#ledger.lose();
+    if (delayMs > 0) this.#workAfter(delayMs);
+    else this.#work();
+  }
+
+  /** Whether a server that ended the stream in good order has left something out, by our count or by its own. */
+  #truncation(status: StatusObject): ClientError | undefined {
+    const { unanswered, messagesSent, answersReceived, hasSeveralAnswers } = this.#ledger;
+    if (hasSeveralAnswers) return undefined;
+    const received = countOf(status, "sluice-items-received") ?? messagesSent;
+    const answered = countOf(status, "sluice-items-answered") ?? answersReceived;
+    if (unanswered === 0 && received === messagesSent && answered === answersReceived) return undefined;
+    const text = `the server ended the stream with ${unanswered} requests unanswered: ${messagesSent} were sent and ${answersReceived} answers came, the server counts ${received} and ${answered}`;
+    return new ClientError(statusCodes.DATA_LOSS, text);
+  }
+
+  #finish(failure: unknown): void {
+    if (this.#end !== undefined) return;
+    this.#end = { failure };
+    this.#connection?.cancel();
+    this.#connection = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#wakeReader();
+    this.#wakeWriter();
+    const { requests, finished, failed } = this.#ledger;
+    this.#parts.onEnd?.({ requests, answered: finished, failed, resumes: this.#resumes });
+  }
+}
+
+/** A server may end a stream before its caller did, e.g. at the age limit of connections; what was answered is answered. */
+const earlyEnd = { code: statusCodes.UNAVAILABLE, details: "the server ended the stream before its caller" };
+
+function stopped(cause: ClientError, reason: string, unanswered: number): ClientError {
+  const text = `${cause.message}; the stream cannot be resumed with ${unanswered} requests unanswered: ${reason}`;
+  return new ClientError(cause.code, text, { cause, retryAfterMs: cause.retryAfterMs });
+}
+
+/** A count in the trailers of a stream; undefined from servers that send none. */
+function countOf({ metadata }: StatusObject, key: string): number | undefined {
+  const [value] = metadata.get(key);
+  return value === undefined ? undefined : Number(value);
+}
