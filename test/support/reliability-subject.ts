@@ -73,7 +73,12 @@ export class ReliabilitySubject {
 
   /** A client that repeats nothing unless told otherwise, so that every status shows. */
   client(options: Partial<ClientOptions> = {}): InferenceClient {
-    const client = InferenceClient.connect(this.server.grpcAddress, { maxAttempts: 1, ...options });
+    const client = InferenceClient.connect(this.server.grpcAddress, {
+      maxAttempts: 1,
+      itemAttempts: 1,
+      resumeAttempts: 0,
+      ...options,
+    });
     this.#clients.push(client);
     return client;
   }

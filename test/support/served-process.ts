@@ -27,9 +27,10 @@ export class ServedProcess {
     this.httpAddress = addresses.httpAddress;
   }
 
-  /** Resolves when the server is ready. */
+  /** Resolves when the server is ready. @param args may name ports, which are free ones otherwise */
   static async start(ending: Ending, repository: string, args: readonly string[] = []): Promise<ServedProcess> {
-    const fixed = ["--grpc-port", "0", "--http-port", "0", "--device", "cpu", "--log-level", "error", "--json"];
+    const ports = ["--grpc-port", "--http-port"].filter((port) => !args.includes(port)).flatMap((port) => [port, "0"]);
+    const fixed = [...ports, "--device", "cpu", "--log-level", "error", "--json"];
     const child = spawn(process.execPath, [main, "serve", repository, ...fixed, ...args], {
       stdio: ["ignore", "pipe", "ignore"],
     });

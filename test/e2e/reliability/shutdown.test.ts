@@ -27,6 +27,8 @@ async function serve(ending: Ending, args: readonly string[] = []) {
 function clientOf(ending: Ending, served: ServedProcess, window?: number): InferenceClient {
   const client = InferenceClient.connect(served.grpcAddress, {
     maxAttempts: 1,
+    itemAttempts: 1,
+    resumeAttempts: 0,
     ...(window === undefined ? {} : { streamWindow: window }),
   });
   ending.after(() => client.close());
