@@ -361,6 +361,70 @@ describe("with a latency target", () => {
   });
 });
 
+describe("with length buckets", () => {
+  const lengthBuckets = [4, 8, 16];
+  const row = (shapeBucket: number, partial: EntryOptions = {}): EntryOptions => ({
+    bytes: 2,
+    ...partial,
+    measure: {
+      shapeBucket,
+      length: 2,
+      paddedLength: lengthBuckets[shapeBucket] ?? 0,
+      bytesPerLength: 1,
+      elementsPerLength: 1,
+      ...partial.measure,
+    },
+  });
+  const decideLengths = (
+    entries: readonly EntryOptions[],
+    policy: Partial<BatchPolicy> = {},
+    fixedMs = 0,
+    maxBytes = 1e9,
+  ) => {
+    const queue = new RequestQueue(oneLevel, () => assert.fail("dropped"));
+    for (const [i, entry] of entries.entries()) queue.push(entryOf({ ...entry, id: String(i) }), 1);
+    const all = { maxRows: 4, isMerging: true, preferredSizes: [4], maxDelayMs: 0, lengthBuckets, ...policy };
+    const runTime = (bucket: number) => ({ fixedMs, perRowMs: 2 ** bucket, spreadMs: 0, runs: 50 });
+    const decision = decideBatch(queue, all, 0, maxBytes, 0, { rowsPerMs: 0, runTime });
+    const picked = decision.kind === "batch" ? (decision.picked ?? []) : [];
+    return { queue, picked, told: `${picked.map(({ request }) => request.id).join(" ")} ${told(decision)}` };
+  };
+  it("picks those of the oldest's length from behind it, and leaves the others where they are", () => {
+    const { told: first, queue, picked } = decideLengths([row(1), row(0), row(2), row(1), row(0)]);
+    assert.equal(first, "0 3 2/2 idle");
+    assert.deepEqual(
+      queue.takePicked(picked).map(({ request }) => request.id),
+      ["0", "3"],
+    );
+    assert.deepEqual(
+      queue.take(9).map(({ request }) => request.id),
+      ["1", "2", "4"],
+    );
+    assert.equal(queue.requests, 0);
+  });
+  it("fills no batch beyond its rows, and marks preferred sizes", () => {
+    assert.equal(decideLengths([row(1), row(0), ...new Array(5).fill(row(1))]).told, "0 2 3 4 4/4 full");
+    const preferred = decideLengths([row(1), row(0), row(1), row(1)], { preferredSizes: [2] });
+    assert.equal(preferred.told, "0 2 2/2 preferred");
+  });
+  it("runs lengths together where one run is cheaper than two", () => {
+    assert.equal(decideLengths([row(1), row(0), row(2)], {}, 100).told, "0 1 2 3/3 idle");
+  });
+  it("counts bytes and elements at the length of the longest", () => {
+    assert.equal(decideLengths([row(0), row(2)], {}, 100, 32).told, "0 1 2/2 idle");
+    assert.equal(decideLengths([row(0), row(2)], {}, 100, 31).told, "0 1/1 full");
+    assert.equal(decideLengths([row(0), row(2)], { maxElements: 32 }, 100).told, "0 1 2/2 idle");
+    assert.equal(decideLengths([row(0), row(2)], { maxElements: 31 }, 100).told, "0 1/1 full");
+  });
+  it("looks at no more than some hundred entries", () => {
+    const many = new Array(400).fill(row(0));
+    assert.equal(decideLengths([row(1), ...many, row(1)]).told, "0 1/1 idle");
+  });
+  it("leaves one that runs alone to itself, and is not held up by it", () => {
+    assert.equal(decideLengths([row(1), row(0, { isAlone: true }), row(1)]).told, "0 1/1 retry");
+  });
+});
+
 describe("batchPolicy", () => {
   it("has the limits that the model's settings name", () => {
     const limits = { latencyTargetMs: 5, maxBatchElements: 6, maxBatchCost: 7 };

@@ -195,3 +195,38 @@ describe("a queue that stands", () => {
     assert.equal(queue.isBelowShare("heavy", 100), false);
   });
 });
+
+describe("takePicked", () => {
+  it("takes entries from wherever they stand: put back, of any level and tenant, delayed", () => {
+    const policy = queuePolicy({
+      dynamic_batching: {
+        priority_levels: 2,
+        default_priority_level: 2,
+        default_queue_policy: { default_timeout_microseconds: 1, timeout_action: "DELAY" },
+      },
+    });
+    const queue = new RequestQueue(policy, () => assert.fail("dropped"));
+    const entries = ["back", "one", "two", "late", "other"].map((id) =>
+      entryOf({ id, tenant: id === "other" ? "b" : "a", timeoutMs: id === "late" ? 1 : 1e9 }),
+    );
+    const [back, one, two, late, other] = entries as [QueueEntry, QueueEntry, QueueEntry, QueueEntry, QueueEntry];
+    queue.unshift([back]);
+    queue.push(one, 1);
+    for (const entry of [two, late, other]) queue.push(entry, 2);
+    queue.scan(5, 5, () => "keep"); // moves the late one behind the others of its level
+    assert.deepEqual(queue.takePicked([late, other, back]), [late, other, back]);
+    assert.deepEqual([queue.requests, queue.requestsIn(1), queue.requestsIn(2)], [2, 1, 1]);
+    assert.deepEqual(queue.take(9), [one, two]);
+    assert.deepEqual([queue.requests, queue.rows, queue.bytes], [0, 0, 0]);
+  });
+
+  it("takes an entry again that was picked and put back", () => {
+    const queue = new RequestQueue(queuePolicy({}), () => assert.fail("dropped"));
+    const [first, second] = [entryOf({ id: "1" }), entryOf({ id: "2" })];
+    queue.push(first, 1);
+    queue.push(second, 1);
+    queue.unshift(queue.takePicked([second]));
+    assert.deepEqual(queue.takePicked([second]), [second]);
+    assert.deepEqual(queue.take(9), [first]);
+  });
+});
