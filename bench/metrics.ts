@@ -12,9 +12,9 @@ export class MetricsPage {
     return new MetricsPage(await (await fetch(`http://${httpAddress}/metrics`)).text());
   }
 
-  /** The sum of all series of a name. @throws Error when there is none */
-  value(name: string): number {
-    const pattern = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "gm");
+  /** The sum of all series of a name. @param label that they have, as `key="value"`; absent: any. @throws Error when there is none */
+  value(name: string, label = ""): number {
+    const pattern = new RegExp(`^${name}(?:\\{[^}]*${label}[^}]*\\})${label === "" ? "?" : ""} (\\S+)`, "gm");
     const values = [...this.#text.matchAll(pattern)].map(([, value]) => Number(value));
     if (values.length === 0) throw new Error(`/metrics has no ${name}`);
     return values.reduce((sum, value) => sum + value, 0);

@@ -46,6 +46,13 @@ export class ModelFolder {
     writeSamples(this.samplesPath(model.name), createSamples(model, weights));
   }
 
+  /** Writes a model that was made elsewhere, with the rest of its configuration. */
+  addFile(name: string, bytes: Uint8Array, config: string): void {
+    mkdirSync(join(this.repository, name, "1"), { recursive: true });
+    writeFileSync(this.modelPath(name), bytes);
+    writeFileSync(join(this.repository, name, "config.pbtxt"), `name: "${name}"\nbackend: "onnxruntime"\n${config}`);
+  }
+
   /** Writes a model whose batch of 32 rows keeps a core busy for about 300 ms: the same 36 MB of weights again and again. */
   addSlow(): void {
     const repeats = 48;

@@ -11,6 +11,7 @@ import { monitorRecordCase } from "./monitor-record.ts";
 import { startCase } from "./start.ts";
 import { tenantsCase } from "./tenants.ts";
 import { tritonCase } from "./triton.ts";
+import { variableLengthCase } from "./variable-length.ts";
 
 /** Every case, in the order in which they run: primitives, then the whole server. */
 export const benchCases: readonly BenchCase[] = [
@@ -26,6 +27,7 @@ export const benchCases: readonly BenchCase[] = [
   latencyCase,
   heavyCase,
   tenantsCase,
+  variableLengthCase,
   monitorOverheadCase,
   loopDelayCase,
   startCase,

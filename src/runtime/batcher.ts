@@ -159,7 +159,7 @@ function bucketsToRun(
     return "keep";
   });
   if (head === undefined) return undefined;
-  return chooseBuckets(rows, head, maxRows, (bucket) => forecast.runTime(bucket));
+  return chooseBuckets({ lengths: lengthBuckets, rows, head, maxRows }, (bucket) => forecast.runTime(bucket));
 }
 
 /** Whether an entry runs at one of these lengths; one that runs alone ends the batch by that, whatever its length. */

@@ -37,7 +37,7 @@ function copyPieces(
   return outer * to;
 }
 
-/** Rows of different lengths padded to the length of the batch's bucket, and cut back (docs/adr/0007). */
+/** Rows of different lengths padded to the length of the batch's bucket, and cut back (docs/adr/0009). */
 export class PaddedLayout implements BatchLayout {
   readonly #signature: Signature;
   readonly #plan: LengthPlan;

@@ -11,7 +11,7 @@ const costs =
 
 describe("chooseBuckets", () => {
   const choose = (rows: readonly number[], head: number, estimate = costs(1, 0.1), maxRows = 8) => {
-    const { low, high } = chooseBuckets(rows, head, maxRows, estimate);
+    const { low, high } = chooseBuckets({ lengths: [1, 2, 4, 8], rows, head, maxRows }, estimate);
     return [low, high];
   };
 
@@ -34,8 +34,15 @@ describe("chooseBuckets", () => {
     assert.deepEqual(choose([8, 8, 0, 0], 0, costs(1, 0.001)), [0, 0]);
     assert.deepEqual(choose([4, 4, 0, 0], 0, costs(1, 0.001)), [0, 1]);
   });
-  it("mixes nothing of which it knows nothing", () => {
+  it("pads to no length of which it knows nothing", () => {
     assert.deepEqual(choose([1, 1, 1, 1], 1, costs(10, 0.1, [])), [1, 1]);
     assert.deepEqual(choose([1, 1, 1, 1], 0, costs(10, 0.1, [0, 1])), [0, 1]);
+  });
+  it("is not misled by what a short length took long ago", () => {
+    const estimate = (bucket: number): RunTimeEstimate =>
+      bucket === 0
+        ? { fixedMs: 50, perRowMs: 9, spreadMs: 0, runs: 1 }
+        : { fixedMs: 1, perRowMs: 0.5 * 2 ** bucket, spreadMs: 0, runs: 99 };
+    assert.deepEqual(choose([4, 0, 0, 4], 3, estimate), [3, 3]);
   });
 });
