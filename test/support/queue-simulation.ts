@@ -5,7 +5,7 @@ import { RequestQueue } from "../../src/runtime/request-queue.ts";
 import type { TenantShare, TenantShares } from "../../src/tenant.ts";
 import { entryOf } from "./runtime-requests.ts";
 
-/** A tenant that always has so many requests in the server: each answer brings the next request. */
+/** A tenant that always has so many requests under way: each answer brings the next request. */
 export interface SimulatedTenant {
   readonly name: string;
   readonly inFlight: number;
@@ -14,6 +14,8 @@ export interface SimulatedTenant {
   readonly rows?: number;
   /** When it begins. */
   readonly fromMs?: number;
+  /** From an answer to the next request: the network, and the caller. */
+  readonly returnMs?: number;
 }
 
 /** What a tenant had in the time that was simulated. */
@@ -51,19 +53,25 @@ export function simulate(
   const queue = new RequestQueue(queuePolicy(config), () => {}, { shares: sharesOf(weights) });
   const policy = batchPolicy(config);
   const services = new Map(tenants.map(({ name }) => [name, { rows: 0, latenciesMs: [] as number[] }]));
-  const rowsOf = new Map(tenants.map(({ name, rows = 1 }) => [name, rows]));
-  const waiting = [...tenants];
-  const push = (tenant: string, queuedMs: number) =>
-    queue.push(entryOf({ tenant, queuedMs, rows: rowsOf.get(tenant) ?? 1 }), 1);
+  const tenantOf = new Map(tenants.map((tenant) => [tenant.name, tenant]));
+  /** Requests on their way, in the order of their arrival. */
+  const coming: { readonly atMs: number; readonly tenant: string }[] = [];
+  const send = (tenant: string, atMs: number) => {
+    const index = coming.findLastIndex((other) => other.atMs <= atMs) + 1;
+    coming.splice(index, 0, { atMs, tenant });
+  };
+  for (const { name, inFlight, fromMs = 0 } of tenants) {
+    for (let request = 0; request < inFlight; request++) send(name, fromMs);
+  }
   let now = 0;
   while (now < forMs) {
-    for (const tenant of waiting.filter(({ fromMs = 0 }) => fromMs <= now)) {
-      waiting.splice(waiting.indexOf(tenant), 1);
-      for (let request = 0; request < tenant.inFlight; request++) push(tenant.name, now);
+    while ((coming[0]?.atMs ?? Number.POSITIVE_INFINITY) <= now) {
+      const { tenant, atMs } = coming.shift()!;
+      queue.push(entryOf({ tenant, queuedMs: atMs, rows: tenantOf.get(tenant)?.rows ?? 1 }), 1);
     }
     const decision = decideBatch(queue, policy, now, 1e9, 0);
     if (decision.kind !== "batch") {
-      now++;
+      now = coming[0]?.atMs ?? forMs;
       continue;
     }
     const entries: readonly QueueEntry[] = queue.take(decision.count);
@@ -77,7 +85,7 @@ export function simulate(
       service.rows += entry.rows;
       service.latenciesMs.push(now - entry.queuedMs);
     }
-    for (const entry of entries) push(entry.context.tenant, now);
+    for (const { context } of entries) send(context.tenant, now + (tenantOf.get(context.tenant)?.returnMs ?? 0));
   }
   return services;
 }
