@@ -8,7 +8,8 @@ export function runtimeMemory(): ReadonlyMap<number, number> {
   return new Map(childProcesses().map((pid) => [pid, residentBytes(pid)]));
 }
 
-function residentBytes(pid: number): number {
+/** Resident bytes of a process; 0 once it has ended. Linux only. */
+export function residentBytes(pid: number): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
