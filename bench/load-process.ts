@@ -1,60 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { noParameters } from "../src/inference.ts";
-import { decodeInferResponse, decodeStreamResponse } from "../src/protocol/decode-response.ts";
-import { encodeInferRequest } from "../src/protocol/infer-request.ts";
 import { answerParent } from "./child.ts";
 import { Connection } from "./connection.ts";
 import { median } from "./estimate.ts";
 import type { LoadRequest, LoadResult } from "./load.ts";
 import { cpuTime } from "./process-cpu.ts";
-import { isAnswer, readSamples, type Sample } from "./samples.ts";
+import { check, createShots, type Shot } from "./shot.ts";
 
 /**
  * The load generator, a process of its own: a closed loop over HTTP/2 without a gRPC library, because one would take more CPU time than what is
  * measured. Checks every answer.
  */
-
-/** Samples, one a row, with their message as it goes over the wire. */
-interface Shot {
-  readonly id: string;
-  readonly rows: readonly Sample[];
-  readonly message: Buffer;
-}
-
-function createShots({ model, samplesPath, rowsPerMessage }: LoadRequest): readonly Shot[] {
-  const samples = readSamples(samplesPath);
-  return samples.map(({ id, input }, first) => {
-    const rows = Array.from({ length: rowsPerMessage }, (_, row) => samples[(first + row) % samples.length]!);
-    const data = Buffer.concat(rows.map((row) => new Uint8Array(row.input.buffer)));
-    const message = encodeInferRequest({
-      modelName: model,
-      modelVersion: "",
-      id,
-      parameters: noParameters,
-      inputs: [{ name: "x", datatype: "FP32", shape: [rowsPerMessage, input.length], data }],
-      requestedOutputs: [],
-      byteLength: 0,
-    });
-    return { id, rows, message };
-  });
-}
-
-/** @throws Error when an answer is not the one to its question */
-function check(request: LoadRequest, shot: Shot, bytes: Buffer): void {
-  const streamed = request.kind === "stream" ? decodeStreamResponse(bytes) : undefined;
-  if (streamed !== undefined && streamed.errorMessage !== "") throw new Error(streamed.errorMessage);
-  const { id, outputs } = streamed?.response ?? decodeInferResponse(bytes);
-  if (id !== shot.id) throw new Error(`answer to '${id}' instead of '${shot.id}'`);
-  const data = outputs[0]?.data ?? new Uint8Array();
-  const values = new Float32Array(Uint8Array.from(data).buffer);
-  const isRight = request.hasModel ? areAnswers(shot.rows, values) : values.length === shot.rows.length;
-  if (!isRight) throw new Error(`wrong answer to '${id}': ${values.subarray(0, 4).join(", ")}…`);
-}
-
-function areAnswers(rows: readonly Sample[], values: Float32Array): boolean {
-  const width = values.length / rows.length;
-  return rows.every((sample, row) => isAnswer(sample, values.subarray(row * width, (row + 1) * width)));
-}
 
 /** Runs one closed loop after another has begun; all of them share the counters. */
 class Loop {

@@ -6,6 +6,7 @@ import { decodeCase, encodeCase } from "./codec.ts";
 import { heavyCase } from "./heavy.ts";
 import { latencyCase } from "./latency.ts";
 import { loopDelayCase } from "./loop-delay.ts";
+import { manyStreamsCase } from "./many-streams.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
 import { startCase } from "./start.ts";
@@ -24,6 +25,7 @@ export const benchCases: readonly BenchCase[] = [
   unaryCase,
   streamCase,
   bulkCase,
+  manyStreamsCase,
   latencyCase,
   heavyCase,
   tenantsCase,
