@@ -105,6 +105,13 @@ const initial = (data: string) => `initial_state { name: "start" data_type: TYPE
 const falseTrue = (type: string, no: number | string, yes: number | string) => `${type}_false_true: [ ${no}, ${yes} ]`;
 const numbers = (...values: number[]) => Buffer.from(Float32Array.from(values).buffer);
 
+const isDecoupled = "model_transaction_policy { decoupled: true }\n";
+const chunks = (along: number, size: number) =>
+  isDecoupled +
+  parameter("sluice_chunk_axis", along) +
+  parameter("sluice_chunk_size", size) +
+  parameter("sluice_split_oversized", "false");
+
 /** Models with a sequence batcher. */
 export const sequenceModels: readonly ComparedModel[] = [
   {
@@ -173,6 +180,12 @@ export const sequenceModels: readonly ComparedModel[] = [
     versions: one(controls(float, uint64)),
   },
   {
+    name: "sum_pieces",
+    config: `max_batch_size: 4\nsequence_batching { max_sequence_idle_microseconds: 60000000 direct { }
+      ${state(initial("zero_data: true"))} }\n${chunks(1, 1)}${sumTensors}`,
+    versions: one(sums(["N", 2])),
+  },
+  {
     name: "fragile",
     config: `max_batch_size: 2\nsequence_batching { max_sequence_idle_microseconds: 60000000 direct { }
       state { input_name: "STATE" output_name: "NEXT" data_type: TYPE_FP32 dims: [ 1 ]
@@ -199,13 +212,6 @@ const elementwise = modelBytes({
   output: [value("DOUBLED", float, ["N", "T"]), value("NEGATED", float, ["N", "T"])],
 });
 const pieces = x("-1") + io("output", "DOUBLED", "FP32", "-1") + io("output", "NEGATED", "FP32", "-1");
-const isDecoupled = "model_transaction_policy { decoupled: true }\n";
-const chunks = (along: number, size: number) =>
-  isDecoupled +
-  parameter("sluice_chunk_axis", along) +
-  parameter("sluice_chunk_size", size) +
-  parameter("sluice_split_oversized", "false");
-
 /** Models that answer a request any number of times. */
 export const decoupledModels: readonly ComparedModel[] = [
   {
@@ -261,11 +267,56 @@ const raggedTensors = `${x("-1", "FP32", "allow_ragged_batch: true")}${io("outpu
   ${batchInput("MAX_ELEMENT_COUNT_AS_SHAPE", "LONGEST_IN", "FP32")}
   batch_output { target_name: "DOUBLED" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "X" }`;
 
+/** Negates the elements of all requests in one row, and tells where each begins and ends, and its shape in both forms. */
+const raggedShapes = modelBytes({
+  node: [
+    node("Neg", ["X"], ["NEGATED"]),
+    node("Slice", ["BOUNDS_IN", "zero", "minus_one"], ["begins"]),
+    node("Reshape", ["begins", "as_column"], ["BEGIN"]),
+    node("Slice", ["BOUNDS_IN", "one", "far"], ["ends"]),
+    node("Reshape", ["ends", "as_column"], ["END"]),
+    node("Identity", ["SHAPE_IN"], ["SHAPE"]),
+    node("Reshape", ["FLAT_IN", "as_pairs"], ["FLAT"]),
+  ],
+  initializer: [
+    integer("as_column", -1, 1),
+    integer("as_pairs", -1, 2),
+    integer("zero", 0),
+    integer("one", 1),
+    integer("minus_one", -1),
+    integer("far", 2 ** 31 - 1),
+  ],
+  input: [
+    value("X", float, ["E"]),
+    value("BOUNDS_IN", int32, ["C"]),
+    value("SHAPE_IN", int32, ["B", 2]),
+    value("FLAT_IN", int32, ["F"]),
+  ],
+  output: [
+    value("NEGATED", float, ["E"]),
+    value("BEGIN", int32, ["B", 1]),
+    value("END", int32, ["B", 1]),
+    value("SHAPE", int32, ["B", 2]),
+    value("FLAT", int32, ["B", 2]),
+  ],
+});
+const raggedShapeTensors = `${x("-1, -1", "FP32", "allow_ragged_batch: true")}${io("output", "NEGATED", "FP32", "-1, -1")}
+  ${["BEGIN", "END"].map((name) => io("output", name, "INT32", "1")).join("")}
+  ${["SHAPE", "FLAT"].map((name) => io("output", name, "INT32", "2")).join("")}
+  ${batchInput("ACCUMULATED_ELEMENT_COUNT_WITH_ZERO", "BOUNDS_IN", "INT32")}${batchInput("ITEM_SHAPE", "SHAPE_IN", "INT32")}
+  ${batchInput("ITEM_SHAPE_FLATTEN", "FLAT_IN", "INT32")}
+  batch_output { target_name: "NEGATED" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "X" }`;
+
 /** Models whose requests of different lengths share a batch without padding. */
 export const raggedModels: readonly ComparedModel[] = [
   {
     name: "ragged",
     config: `max_batch_size: 4\ndynamic_batching { preferred_batch_size: [ 3 ] max_queue_delay_microseconds: 3000000 }\n${raggedTensors}`,
     versions: one(ragged),
+  },
+  {
+    name: "ragged_shapes",
+    config: `max_batch_size: 4\ndynamic_batching { preferred_batch_size: [ 2 ] max_queue_delay_microseconds: 3000000 }\n${raggedShapeTensors}`,
+    versions: one(raggedShapes),
   },
 ];

@@ -16,6 +16,18 @@ export const raggedScenarios: readonly Scenario[] = [
     },
   },
   {
+    id: "ragged: shapes",
+    async play(player) {
+      const shaped = (values: number[], shape: number[]) => floatRows("ragged_shapes", [values], { shape });
+      await player.together(
+        ["1: two by three", shaped([1, 2, 3, 4, 5, 6], [1, 2, 3])],
+        ["2: one by two", shaped([7, 8], [1, 1, 2])],
+      );
+      await player.together(["1: nothing", shaped([], [1, 0, 3])], ["2: three by one", shaped([7, 8, 9], [1, 3, 1])]);
+      await player.control("counters", "ModelStatistics", { name: "ragged_shapes" });
+    },
+  },
+  {
     id: "ragged: refusals",
     async play(player) {
       await player.ask("five rows", floatRows("ragged", new Array(5).fill([1])));
@@ -34,8 +46,10 @@ export const raggedScenarios: readonly Scenario[] = [
   {
     id: "ragged: what is told and counted",
     async play(player) {
-      await player.control("metadata", "ModelMetadata", { name: "ragged" });
-      await player.control("config", "ModelConfig", { name: "ragged" });
+      for (const name of ["ragged", "ragged_shapes"]) {
+        await player.control(`metadata of ${name}`, "ModelMetadata", { name });
+        await player.control(`config of ${name}`, "ModelConfig", { name });
+      }
     },
   },
 ];

@@ -6,32 +6,18 @@ import { before, describe, test } from "node:test";
 import { startTestServer } from "../../support/test-server.ts";
 import { Comparison, type Difference, type Item } from "../comparison.ts";
 import { differences } from "../differences.ts";
-import { type ComparedModel, writeRepository } from "../models.ts";
+import { writeRepository } from "../models.ts";
 import { Recording } from "../recording.ts";
 import { isTritonInstalled, startTriton } from "../triton-server.ts";
 import { decoupledScenarios } from "./decoupled-scenarios.ts";
 import { decoupledModels, raggedModels, sequenceModels } from "./models.ts";
 import { type Heard, Player } from "./player.ts";
 import { raggedScenarios } from "./ragged-scenarios.ts";
-import type { Scenario } from "./scenario.ts";
 import { scenarioDifferences } from "./scenario-differences.ts";
 import { sequenceScenarios } from "./sequence-scenarios.ts";
 
-/** Models and what is played with them. */
-interface Family {
-  readonly models: readonly ComparedModel[];
-  readonly scenarios: readonly Scenario[];
-  /** sluice serves it: what is not is recorded only. */
-  readonly isServed: boolean;
-}
-
-const families: readonly Family[] = [
-  { models: decoupledModels, scenarios: decoupledScenarios, isServed: true },
-  { models: sequenceModels, scenarios: sequenceScenarios, isServed: true },
-  { models: raggedModels, scenarios: raggedScenarios, isServed: false },
-];
-const served = families.filter(({ isServed }) => isServed);
-const modelsOf = (some: readonly Family[]) => some.flatMap(({ models }) => models);
+const models = [...decoupledModels, ...sequenceModels, ...raggedModels];
+const scenarios = [...decoupledScenarios, ...sequenceScenarios, ...raggedScenarios];
 
 const recording = new Recording<readonly Heard[]>("scenarios/recorded.jsonl");
 const isRecording = process.env.TEST_RECORD === "1";
@@ -40,9 +26,9 @@ const noTriton = !isTritonInstalled && !isRequired && "Triton is not installed: 
 
 type Story = ReadonlyMap<string, readonly Heard[]>;
 
-async function playAll(address: string, some: readonly Family[]): Promise<Story> {
+async function playAll(address: string): Promise<Story> {
   const story = new Map<string, readonly Heard[]>();
-  for (const { id, play } of some.flatMap(({ scenarios }) => scenarios)) {
+  for (const { id, play } of scenarios) {
     const player = new Player(address);
     try {
       await play(player);
@@ -60,7 +46,7 @@ function itemOf({ code = 0, message = "", response }: Heard): Item {
   return { code: -1, message: error_message, response: rest };
 }
 
-/** Compares what two servers said in the scenarios that both were asked. */
+/** Compares what two servers said. */
 function compare(one: Story, other: Story, allowed: readonly Difference[]): Comparison {
   const comparison = new Comparison(allowed);
   for (const [id, ours] of other) {
@@ -87,11 +73,11 @@ describe("Triton's answers in scenarios", () => {
 
   before(async () => {
     const folder = mkdtempSync(join(tmpdir(), "sluice-scenarios-"));
-    writeRepository(folder, "onnxruntime", modelsOf(served));
+    writeRepository(folder, "onnxruntime", models);
     const server = await startTestServer(folder);
     try {
       assert.deepEqual(await server.started, []);
-      sluice = await playAll(server.grpcAddress, served);
+      sluice = await playAll(server.grpcAddress);
     } finally {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -100,10 +86,10 @@ describe("Triton's answers in scenarios", () => {
 
   test("live: as recorded, and as sluice's", { skip: noTriton, timeout: 300_000 }, async () => {
     const script = join(import.meta.dirname, "python", "scheduled_model.py");
-    const triton = await startTriton(modelsOf(families), script);
+    const triton = await startTriton(models, script);
     let live: Story;
     try {
-      live = await playAll(triton.address, families);
+      live = await playAll(triton.address);
     } finally {
       await triton.stop();
     }
@@ -120,7 +106,7 @@ describe("Triton's answers in scenarios", () => {
   });
 
   test("every scenario is recorded", () => {
-    const ids = families.flatMap(({ scenarios }) => scenarios.map(({ id }) => id));
+    const ids = scenarios.map(({ id }) => id);
     assert.deepEqual([...recording.read().keys()], ids);
   });
 
