@@ -218,8 +218,7 @@ export class ModelLoader {
     if (plan !== undefined) {
       const maxBacklogSequences = parameters.maxBacklogSequences ?? config.maxBacklogSequences;
       const sequences = { ...limits, plan, instances: loaded.length, maxBacklogSequences };
-      const model = new SequenceModel(description, sequences);
-      return inChunks(new SequenceVersion(model, loaded, { ...instanceOptions, plan }), limits);
+      return new SequenceVersion(new SequenceModel(description, sequences), loaded, { ...instanceOptions, plan });
     }
     const model = new BatchedModel(description, {
       ...limits,

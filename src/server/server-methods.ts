@@ -10,6 +10,7 @@ const extensions = [
   "model_repository",
   "parameters",
   "schedule_policy",
+  "sequence",
   "statistics",
 ] as const;
 

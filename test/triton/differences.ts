@@ -248,7 +248,7 @@ export const differences: readonly Difference[] = [
   },
   {
     id: "server-metadata",
-    what: "ServerMetadata names sluice, and of the extensions those that are there: no sequences, shared memory, trace or log settings.",
+    what: "ServerMetadata names sluice, and of the extensions those that are there: no shared memory, trace or log settings.",
     reason: "Clients test for extensions.",
     explains: (name, theirs, ours) =>
       name === "server metadata" &&
