@@ -1,6 +1,5 @@
 import type { InferenceClient } from "../client/inference-client.ts";
 import type { ModelMetadata } from "../client/model-metadata.ts";
-import { InferenceError } from "../errors.ts";
 import { type Table, type TableFormat, tableFormats } from "../training/table.ts";
 import { formatOfName, openTable } from "../training/table-file.ts";
 import { type CommandOption, type OptionValues, UsageError } from "./arguments.ts";
@@ -204,12 +203,15 @@ async function maxRowsOfMessage(client: InferenceClient, model: string, version:
 }
 
 function outputFormat({ format, output }: StreamCommandOptions, table: Table): TableFormat {
-  if (format !== "auto") return format;
-  if (output === "-") return table.format;
   const byName = formatOfName(output);
-  if (byName !== undefined) return byName;
-  throw new InferenceError(
-    "invalid",
-    `the name of --output '${output}' tells no format: add --format ${tableFormats.join(", ")}`,
-  );
+  const actual = format !== "auto" ? format : output === "-" ? table.format : byName;
+  if (actual === undefined) {
+    throw new UsageError(`the name of --output '${output}' tells no format: add --format ${tableFormats.join(", ")}`);
+  }
+  if (actual === "npy" && output === "-") {
+    throw new UsageError(
+      "--format npy needs --output FILE: an NPY file begins with the number of its rows, which only the end tells",
+    );
+  }
+  return actual;
 }

@@ -198,7 +198,7 @@ export class BulkSession {
       lines.push(`  ${describeRows(skipped)}: ${skipped.message}`);
     }
     if (run.refused.runs.length > maxShownRuns) lines.push("  ...; --json names more");
-    if (problem !== undefined && output !== "-") {
+    if (problem !== undefined && output !== "-" && run.rows > 0) {
       lines.push(`${problem}: ${partialPath(output)} is complete up to here; run the same command again to continue`);
     }
     return lines;
