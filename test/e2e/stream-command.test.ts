@@ -6,6 +6,7 @@ import { createRandom } from "../../bench/random.ts";
 import type { RunningServer } from "../../src/serve.ts";
 import type { TableColumn, TableFormat } from "../../src/training/table.ts";
 import { constantModel, writeVersion } from "../support/constant-model.ts";
+import { ServedProcess } from "../support/served-process.ts";
 import { StreamProcess } from "../support/stream-process.ts";
 import { writeTable } from "../support/table-files.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -31,13 +32,15 @@ suite("sluice stream", () => {
   let server: RunningServer;
 
   before(async () => {
-    writeVersion(join(folder, "models"), "plus", "1", constantModel(0.5));
-    server = await startTestServer(join(folder, "models"));
+    writeVersion(models(), "plus", "1", constantModel(0.5));
+    server = await startTestServer(models());
     for (const format of ["csv", "jsonl", "parquet"] as const) writeFeatures(inputOf(format), format);
     const values = Float32Array.from({ length: rowCount * 4 }, (_, i) => i / 4);
     writeTable(inputOf("npy"), "npy", [{ name: "X", datatype: "FP32", shape: [4] }], { rowCount, values: [values] });
   });
   after(() => server.stop());
+
+  const models = () => join(folder, "models");
 
   const inputOf = (format: TableFormat) => join(folder, `in.${format}`);
 
@@ -61,8 +64,8 @@ suite("sluice stream", () => {
         const run = start(`torn.${format}`, args);
         const share = (hits + random()) / (interruptions + 1);
         const end =
-          format === "parquet" // grows by a whole row group at a time
-            ? await run.interrupt(signal, 0, random() * wholeMs)
+          format === "parquet" // grows by a whole row group at a time: before the first one, then behind it
+            ? await run.interrupt(signal, hits < 3 ? 0 : 1000, random() * wholeMs * 0.3)
             : await run.interrupt(signal, share * expected.byteLength);
         if (end.code === 0) continue;
         assert.equal(end.code, signal === "SIGKILL" ? "SIGKILL" : 1, end.err);
@@ -89,6 +92,20 @@ suite("sluice stream", () => {
     for (let row = 0; row < rowCount; row++) {
       assert.equal(lines[row + 1], `r${row},${[0, 1, 2, 3].map((i) => row + i / 4 + 0.5).join()}`);
     }
+  });
+
+  test("two servers share the rows, and one goes on alone when the other is killed", async (context) => {
+    const servers = [await ServedProcess.start(context, models()), await ServedProcess.start(context, models())];
+    const addresses = servers.map(({ grpcAddress }) => grpcAddress).join(",");
+    const output = join(folder, "two.csv");
+    const args = ["--input", inputOf("csv"), "--keep", "id", ...slowly];
+    const run = new StreamProcess(addresses, "plus", output, args);
+    await run.written(100_000);
+    servers[0]?.signal("SIGKILL");
+    const { code, err } = await run.ended();
+    assert.equal(code, 0, err);
+    assert.match(err, /is lost .* messages to be sent again/);
+    assert.ok(readFileSync(output).equals(readFileSync(join(folder, "whole.csv"))));
   });
 
   test("an output that was begun otherwise is not continued", async () => {

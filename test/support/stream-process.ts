@@ -40,11 +40,15 @@ export class StreamProcess {
    * it was complete before.
    */
   async interrupt(signal: NodeJS.Signals, bytes: number, delayMs = 0): Promise<StreamEnd> {
-    while (!this.#isOver && !this.#hasBegun) await delay(2);
-    while (!this.#isOver && partialBytes(this.#output) < bytes) await delay(2);
+    await this.written(bytes);
     if (!this.#isOver && delayMs > 0) await delay(delayMs);
     this.#child.kill(signal);
     return await this.#end;
+  }
+
+  /** Resolves when the unfinished output has so many bytes, or the process has ended. */
+  async written(bytes: number): Promise<void> {
+    while (!this.#isOver && !(this.#hasBegun && partialBytes(this.#output) >= bytes)) await delay(2);
   }
 
   ended(): Promise<StreamEnd> {

@@ -1,5 +1,5 @@
 import { ClientError } from "../../client/client-error.ts";
-import type { InferenceClient } from "../../client/inference-client.ts";
+import type { InferenceClient, StreamOptions } from "../../client/inference-client.ts";
 import type { StreamResult } from "../../client/stream-result.ts";
 import { InferenceError } from "../../errors.ts";
 import type { InferenceResponse } from "../../inference.ts";
@@ -58,6 +58,8 @@ export interface BulkOptions {
   readonly stop: AbortSignal;
   /** Aborted: let go of what is not answered yet. */
   readonly abandon: AbortSignal;
+  /** Told when a stream lost its server and goes on with another one. */
+  readonly onResume: NonNullable<StreamOptions["onResume"]>;
   /** Milliseconds, for the time between checkpoints. */
   readonly now: () => number;
 }
@@ -147,11 +149,12 @@ export class BulkRun {
   }
 
   async #stream(messages: AsyncGenerator<BulkMessage>): Promise<void> {
-    const { streams, window, abandon } = this.#options;
+    const { streams, window, abandon, onResume } = this.#options;
     const answers = inferInOrder(this.#client, messages, {
       streams,
       window,
       signal: abandon,
+      onResume,
       toRequest: (message) => toRequest(this.#job, this.#version, message),
     });
     for await (const { message, result } of answers) await this.#take(message, result);
@@ -173,7 +176,9 @@ export class BulkRun {
   }
 
   /** Writes the answer to rows. Where the model refuses them, and they may be left out, halves them until only the culprits are. */
-  async #write(rows: BulkRows, { response, error }: StreamResult): Promise<void> {
+  async #write(rows: BulkRows, { response, error, isFinal }: StreamResult): Promise<void> {
+    if (!isFinal)
+      throw new InferenceError("unsupported", "a decoupled model has no table of answers: rows may have several");
     if (response !== undefined) return await this.#append(rows, response);
     if (this.#options.onError === "stop" || !statusesOfRows.has(error.status)) throw rowsError(rows, error);
     if (rows.rowCount > 1) {

@@ -70,6 +70,10 @@ export class BulkSession {
       ...this.#options,
       stop: this.#stop.signal,
       abandon: this.#abandon.signal,
+      onResume: ({ cause, server, unanswered }) => {
+        const lost = server === undefined ? "no server can be reached" : `${server} is lost`;
+        this.#context.stderr.write(`${lost} (${cause.message}); trying on, ${unanswered} messages to be sent again\n`);
+      },
       now: () => performance.now(),
     });
     const startMs = performance.now();

@@ -1,5 +1,5 @@
 import type { InferOptions } from "../../client/infer-options.ts";
-import type { InferenceClient } from "../../client/inference-client.ts";
+import type { InferenceClient, StreamOptions } from "../../client/inference-client.ts";
 import type { StreamResult } from "../../client/stream-result.ts";
 
 /** A message with its answer. */
@@ -14,6 +14,8 @@ export interface OrderedStreamsOptions<Message> {
   /** Messages of each stream without their answer at a time. */
   readonly window: number;
   readonly signal: AbortSignal;
+  /** Called when a stream lost its server and goes on with another one. */
+  readonly onResume?: NonNullable<StreamOptions["onResume"]>;
   toRequest(message: Message): InferOptions;
 }
 
@@ -27,9 +29,9 @@ export async function* inferInOrder<Message>(
   messages: AsyncIterator<Message>,
   options: OrderedStreamsOptions<Message>,
 ): AsyncGenerator<Answered<Message>, void, undefined> {
-  const { streams: count, window, signal } = options;
+  const { streams: count, toRequest, ...limits } = options;
   const sent: { readonly message: Message; readonly stream: number }[] = [];
-  const streams = Array.from({ length: count }, (_, index) => client.inferStream(requests(index), { window, signal }));
+  const streams = Array.from({ length: count }, (_, index) => client.inferStream(requests(index), limits));
   const ahead = new Map(streams.map((stream, index) => [index, stream.next()]));
   const draw = (index: number) => {
     const next = streams[index]?.next();
@@ -63,7 +65,7 @@ export async function* inferInOrder<Message>(
       const { done, value } = await messages.next();
       if (done === true) return;
       sent.push({ message: value, stream });
-      yield options.toRequest(value);
+      yield toRequest(value);
     }
   }
 }

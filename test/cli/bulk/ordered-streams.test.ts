@@ -33,6 +33,7 @@ class FakeStreams {
         for (let turn = 0; turn < (this.#turns[index] ?? 0); turn++)
           await new Promise((resolve) => setImmediate(resolve));
         yield {
+          index: asked.length - 1,
           id,
           isFinal: true,
           response: { modelName: "m", modelVersion: "1", id, parameters: noParameters, outputs: [] },
