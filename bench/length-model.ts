@@ -7,9 +7,12 @@ export interface LengthModelSizes {
   readonly width: number;
   /** Units of the hidden layer that every token goes through: what a token costs. */
   readonly hidden: number;
+  /** It takes the lengths as well, `lengths` INT32 [N, 1], and divides by them instead of counting its mask. */
+  readonly hasLengths?: boolean;
 }
 
 const float = 1;
+const int32 = 6;
 const int64 = 7;
 
 /**
@@ -17,7 +20,7 @@ const int64 = 7;
  * `scores` FP32 [N, L], one for each token. Tokens are embedded and go through two dense layers; what they become does not depend on
  * their neighbours, so that with a mask the length of the padding does not matter.
  */
-export function lengthModel({ vocabulary, width, hidden }: LengthModelSizes, seed = 1): Uint8Array {
+export function lengthModel({ vocabulary, width, hidden, hasLengths = false }: LengthModelSizes, seed = 1): Uint8Array {
   const random = createRandom(seed);
   const weights = (name: string, dims: readonly number[], limit: number) => {
     const count = dims.reduce((product, length) => product * length, 1);
@@ -55,7 +58,9 @@ export function lengthModel({ vocabulary, width, hidden }: LengthModelSizes, see
         node("Unsqueeze", ["mask", "last"], "mask3"),
         node("Mul", ["tokens", "mask3"], "masked"),
         node("ReduceSum", ["masked", "middle"], "sum", 0),
-        node("ReduceSum", ["mask", "middle"], "count", 1),
+        hasLengths
+          ? { ...node("Cast", ["lengths"], "count"), attribute: [{ name: "to", type: 2, i: float }] }
+          : node("ReduceSum", ["mask", "middle"], "count", 1),
         node("Div", ["sum", "count"], "pooled"),
         node("ReduceSum", ["masked", "last"], "scores", 0),
       ],
@@ -66,7 +71,11 @@ export function lengthModel({ vocabulary, width, hidden }: LengthModelSizes, see
         axes("middle", 1),
         axes("last", 2),
       ],
-      input: [port("ids", int64, rows, length), port("mask", float, rows, length)],
+      input: [
+        port("ids", int64, rows, length),
+        port("mask", float, rows, length),
+        ...(hasLengths ? [port("lengths", int32, rows, { dim_value: 1 })] : []),
+      ],
       output: [port("pooled", float, rows, { dim_value: width }), port("scores", float, rows, length)],
     },
   });

@@ -35,7 +35,7 @@ export class QueueEntry implements RequestRecord {
   deaths = 0;
   /** Its priority level in the queue, counted from 1. */
   level = 1;
-  /** It was taken and put back. */
+  /** It was taken and put back, and so stands before all lines when it waits. */
   isReturned = false;
   /** By when it should run, for its place among others of its level. */
   dueMs = 0;

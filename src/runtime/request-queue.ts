@@ -195,7 +195,6 @@ export class RequestQueue {
       const returned = this.#returned.head;
       if (returned === undefined) break;
       this.#returned.remove(returned);
-      returned.isReturned = false;
       taken.push(returned);
     }
     while (taken.length < count) {
@@ -217,7 +216,6 @@ export class RequestQueue {
       this.#count(entry, -1);
       if (entry.isReturned) {
         this.#returned.remove(entry);
-        entry.isReturned = false;
         continue;
       }
       const line = this.#lineOf(entry.context.tenant);

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { lengthModel } from "../../bench/length-model.ts";
 import { createRandom } from "../../bench/random.ts";
 import { InferenceClient } from "../../src/client/inference-client.ts";
 import { createTensor, readTensor } from "../../src/client/tensor-values.ts";
-import { writeVersion } from "../support/constant-model.ts";
+import { askConstant, constantOf } from "../support/constant-calls.ts";
+import { constantModel, writeVersion } from "../support/constant-model.ts";
 import { assertClose } from "../support/expected-cases.ts";
 import { Metrics } from "../support/metrics.ts";
 import { floats, OnnxAlone } from "../support/onnx-alone.ts";
@@ -86,6 +88,49 @@ test("requests of different lengths share padded batches and get what they would
   }
 });
 
+test("a request of more rows than a batch is padded part by part, and the lengths of its rows are filled in", async (context) => {
+  const bytes = lengthModel({ vocabulary: 50, width: 8, hidden: 16, hasLengths: true });
+  const config =
+    lengthConfig + parameter("sluice_length_input", "lengths") + parameter("sluice_split_oversized", "true");
+  const { client, alone, file } = await serve(context, "text", bytes, config);
+  const [rows, length] = [21, 5];
+  const ids = BigInt64Array.from({ length: rows * length }, (_, i) => BigInt(i % 50));
+  const [expected] = await alone.run(file, [
+    {
+      ids: { type: "int64", dims: [rows, length], data: ids },
+      mask: floats([rows, length], new Float32Array(rows * length).fill(1)),
+      lengths: { type: "int32", dims: [rows, 1], data: new Int32Array(rows).fill(length) },
+    },
+  ]);
+  const { outputs } = await client.infer({
+    model: "text",
+    inputs: [createTensor("ids", "INT64", [rows, length], ids)],
+  });
+  const want = (name: string, shape: readonly number[]) =>
+    createTensor(name, "FP32", shape, expected![name]!.data as Float32Array);
+  assertClose(outputs[0]!, want("pooled", [rows, 8]), tolerance);
+  assertClose(outputs[1]!, want("scores", [rows, length]), tolerance);
+});
+
+test("a latency target lets batches wait for more rows", async (context) => {
+  const config = `max_batch_size: 32\ndynamic_batching { }\n${parameter("sluice_latency_target_ms", "200")}`;
+  const { server, client } = await serve(context, "model", constantModel(1), config);
+  // Eight callers that ask again a few milliseconds after their answer: without a target most would run by themselves.
+  for (let round = 0; round < 8; round++) {
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        await setTimeout(Math.random() * 5);
+        constantOf(await client.infer(askConstant("model", "one")));
+      }),
+    );
+  }
+  const metrics = await Metrics.scrape(server.httpAddress);
+  const labels = { sluice_model_name: "model" };
+  const waited = metrics.value("sluice_batches_total", { ...labels, sluice_reason: "target" });
+  const rows = metrics.value("sluice_batch_size_sum", labels) / metrics.value("sluice_batch_size_count", labels);
+  assert.ok(waited > 0 && rows > 2, `${waited} batches waited, ${rows} rows a batch`);
+});
+
 test("a model that pads shows neither its mask nor longer rows, and says how long they may be", async (context) => {
   const { client } = await serve(context, "text", lengthModel({ vocabulary: 50, width: 8, hidden: 16 }), lengthConfig);
   const metadata = await client.metadata("text");
@@ -140,6 +185,8 @@ test("a ragged batch is flattened, told apart by its batch inputs, and scattered
     );
     assertClose(outputs[2]!, tensor("share", [1, 1], [sum / 7]), tolerance); // the largest of the batch has 7
   }
+  const { batch_input } = await client.configuration("ragged");
+  assert.equal((batch_input as readonly unknown[]).length, 2);
   const lone = await client.infer({ model: "ragged", inputs: [createTensor("values", "FP32", [1, 2], [1, 2])] });
   assert.deepEqual([...(readTensor(lone.outputs[0]!) as Float32Array)], [3]);
 });

@@ -29,6 +29,9 @@ describe("chooseBuckets", () => {
     assert.deepEqual(choose([0, 0, 0, 1], 3), [3, 3]);
     assert.deepEqual(choose([8, 0, 0, 1], 0, costs(0.5, 0.1)), [0, 0]);
   });
+  it("never leaves the head behind, however much the others would save", () => {
+    assert.deepEqual(choose([8, 0, 1, 1], 0), [0, 0]);
+  });
   it("counts the runs that so many rows take", () => {
     // 8 and 8 rows are two runs together as well: nothing is saved.
     assert.deepEqual(choose([8, 8, 0, 0], 0, costs(1, 0.001)), [0, 0]);

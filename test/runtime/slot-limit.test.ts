@@ -58,6 +58,14 @@ describe("a request beyond a slot", () => {
     });
   });
 
+  it("counts its rows as they are padded", () => {
+    const inputs = [{ name: "x", datatype: "UINT8", shape: [6, 10], data: new Uint8Array(60) } as const];
+    const padded = { inputs, rows: 6, byteLength: 180, growth: 3 };
+    assert.equal(new SlotLimit(180, 8).rowsOf(padded), 8);
+    assert.equal(new SlotLimit(100, 8).rowsOf(padded), 3);
+    assert.throws(() => new SlotLimit(29, 8).check(padded, 180), { reason: "too_large", message: /a row of 30 bytes/ });
+  });
+
   it("is refused for one row that fits nowhere, naming it", () => {
     const data = packBytes([Buffer.alloc(2), Buffer.alloc(60), Buffer.alloc(2)]);
     const inputs = [{ name: "x", datatype: "BYTES", shape: [3], data } as const];

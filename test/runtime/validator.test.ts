@@ -239,6 +239,17 @@ describe("the shape group", () => {
     );
   });
 
+  it("follows no dimension in which requests of one batch may differ", () => {
+    const pairs = signature([spec("a", { dims: [-1, -1] }), spec("b", { dims: [-1] })]);
+    const keyOf = (first: readonly [number, number], second: number) =>
+      new Validator("m", pairs, [1, "all"]).validate(
+        requestOf([tensor("a", [1, ...first]), tensor("b", [1, second])]),
+        false,
+      ).shapeKey;
+    assert.equal(keyOf([3, 4], 5), keyOf([3, 6], 7));
+    assert.notEqual(keyOf([3, 4], 5), keyOf([4, 4], 5));
+  });
+
   it("follows the set of optional inputs", () => {
     const a = tensor("a", [1, 2]);
     const keys = [key(optional, a), key(optional, a, tensor("b", [1, 2])), key(optional, a, tensor("c", [1, 2]))];
