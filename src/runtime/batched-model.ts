@@ -106,8 +106,7 @@ export class BatchedModel implements Model {
   readonly #slotLimit: SlotLimit;
   readonly #runners = new Set<BatchRunner>();
   readonly #sequencer: ReplySequencer | undefined;
-  /** How long its batches take; for whoever predicts, read only. */
-  readonly runTimes: RunTimeModel;
+  readonly #runTimes: RunTimeModel;
   /** Only where a latency target asks for it. */
   readonly #arrivals: ArrivalRate | undefined;
   readonly #leastWait: LeastWait;
@@ -127,13 +126,13 @@ export class BatchedModel implements Model {
     this.#options = options;
     this.#policy = batchPolicy(config, options.limits);
     this.#drainPolicy = drainPolicy(this.#policy);
-    this.runTimes = options.runTimes ?? new RunTimeModel();
+    this.#runTimes = options.runTimes ?? new RunTimeModel();
     const { latencyTargetMs } = this.#policy;
     if (latencyTargetMs !== undefined) this.#arrivals = new ArrivalRate(rateMemoryTargets * latencyTargetMs);
     this.#queuePolicy = queuePolicy(config);
     this.#admission = new ModelAdmission(options.admission ?? openAdmission, {
       maxRows: this.#policy.maxRows,
-      windowMs: this.#policy.maxDelayMs,
+      windowMs: Math.max(this.#policy.maxDelayMs, latencyTargetMs ?? 0), // what waits for others to join it is no overload
     });
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
     this.#leastWait = new LeastWait(this.#policy.maxRows);
@@ -252,7 +251,7 @@ export class BatchedModel implements Model {
     if (this.#arrivals === undefined && this.#policy.lengthBuckets === undefined) return undefined;
     return {
       rowsPerMs: this.#arrivals?.perMs(now) ?? 0,
-      runTime: (shapeBucket) => this.runTimes.estimate(shapeBucket),
+      runTime: (shapeBucket) => this.#runTimes.estimate(shapeBucket),
     };
   }
 
@@ -298,8 +297,8 @@ export class BatchedModel implements Model {
     for (const { measure } of batch.entries) bucket = Math.max(bucket, measure.shapeBucket);
     const busyMs = record.computeInputMs + record.computeInferMs + record.computeOutputMs;
     const runTime = batch.isAhead
-      ? this.runTimes.learnBusy(bucket, batch.rows, busyMs)
-      : this.runTimes.learn(bucket, batch.rows, record.endedMs - record.takenMs, busyMs);
+      ? this.#runTimes.learnBusy(bucket, batch.rows, busyMs)
+      : this.#runTimes.learn(bucket, batch.rows, record.endedMs - record.takenMs, busyMs);
     return { runTime, shapeBucket: this.#options.measurer?.bucketName(bucket) ?? onlyBucketName };
   }
 

@@ -146,15 +146,4 @@ export class RunTimeModel {
   estimate(shapeBucket: number): RunTimeEstimate | undefined {
     return this.#states[Math.min(shapeBucket, maxShapeBuckets - 1)];
   }
-
-  /** Milliseconds from taking a batch of so many rows to its answers; undefined: not known yet. */
-  predictMs(shapeBucket: number, rows: number): number | undefined {
-    const estimate = this.estimate(shapeBucket);
-    return estimate === undefined ? undefined : predictRunMs(estimate, rows);
-  }
-}
-
-/** An estimate as a sentence for people. */
-export function describeRunTime({ fixedMs, perRowMs, spreadMs, runs }: RunTimeEstimate): string {
-  return `${fixedMs.toFixed(3)} ms and ${perRowMs.toFixed(4)} ms a row, give or take ${spreadMs.toFixed(3)} ms, from ${runs} runs`;
 }
