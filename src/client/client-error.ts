@@ -1,5 +1,5 @@
 import type { Metadata, StatusObject } from "@grpc/grpc-js";
-import { pushbackKey, statusCodes } from "../protocol/status.ts";
+import { pushbackKey, sequenceLostKey, statusCodes } from "../protocol/status.ts";
 
 const statusNames: ReadonlyMap<number, string> = new Map(
   Object.entries(statusCodes).map(([name, code]) => [code, name]),
@@ -8,6 +8,7 @@ const statusNames: ReadonlyMap<number, string> = new Map(
 /** What a {@link ClientError} carries beside its text. */
 export interface ClientErrorOptions {
   readonly retryAfterMs?: number | undefined;
+  readonly isSequenceLost?: boolean;
   readonly cause?: unknown;
 }
 
@@ -23,18 +24,24 @@ export class ClientError extends Error {
   readonly status: string;
   /** After how many milliseconds the server thinks a retry makes sense; negative: do not retry. Undefined: it did not say. */
   readonly retryAfterMs: number | undefined;
+  /** The request's sequence ended with the process that held its state: it has to be begun again. */
+  readonly isSequenceLost: boolean;
 
   constructor(code: number, message: string, options: ClientErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = statusNames.get(code) ?? `status ${code}`;
     this.retryAfterMs = options.retryAfterMs;
+    this.isSequenceLost = options.isSequenceLost ?? false;
   }
 }
 
 /** How a call ended, as an error. */
 export function clientErrorOf(status: Pick<StatusObject, "code" | "details" | "metadata">): ClientError {
-  return new ClientError(status.code, status.details, { retryAfterMs: pushbackOf(status.metadata) });
+  return new ClientError(status.code, status.details, {
+    retryAfterMs: pushbackOf(status.metadata),
+    isSequenceLost: status.metadata.get(sequenceLostKey).length > 0,
+  });
 }
 
 /** After how many milliseconds a server wants to be asked again; negative: never. Undefined: it does not say. */

@@ -1,7 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { InferenceResponse, Parameters } from "../inference.ts";
 import { decodeStreamResponse } from "../protocol/infer-response.ts";
-import { statusCodes } from "../protocol/status.ts";
+import { sequenceLostParameter, statusCodes } from "../protocol/status.ts";
 import { ClientError } from "./client-error.ts";
 
 /** One answer on a stream: a response, or why this one request failed while the stream lives on. */
@@ -39,7 +39,9 @@ export function decodeStreamAnswer(message: Buffer): StreamAnswer {
   }
   const code = numberOf(parameters, "sluice_status_code") ?? statusCodes.UNKNOWN;
   const retryAfterMs = numberOf(parameters, "sluice_retry_after_ms");
-  return { index: -1, id, isFinal: true, error: new ClientError(code, errorMessage, { retryAfterMs }), sequenceNumber };
+  const isSequenceLost = parameters.get(sequenceLostParameter) === true;
+  const error = new ClientError(code, errorMessage, { retryAfterMs, isSequenceLost });
+  return { index: -1, id, isFinal: true, error, sequenceNumber };
 }
 
 /** Runs a decoder; an answer that cannot be read is the server's fault, not the caller's. @throws ClientError INTERNAL */

@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor.ts";
 import { outputTensorTags, responseTags, streamTags } from "./message-tags.ts";
 import { parametersSize, writeParameters } from "./parameters.ts";
 import { shapeSize, writeShape } from "./shape.ts";
-import { pushbackMs, statusCode, statusText } from "./status.ts";
+import { pushbackMs, sequenceLostParameter, statusCode, statusText } from "./status.ts";
 import { contentsSize, hasTypedForm, writeContents } from "./tensor-contents.ts";
 import { checkBytes, fieldSize, stringFieldSize, WireWriter } from "./wire-writer.ts";
 
@@ -77,7 +77,7 @@ export interface FailedRequest {
 export function encodeStreamError(error: InferenceError, request: FailedRequest): Buffer {
   const parameters = new Map(request.parameters ?? noParameters);
   parameters.set("sluice_status_code", statusCode(error.reason));
-  if (error.reason === "sequence_lost") parameters.set("sluice_sequence_lost", true);
+  if (error.reason === "sequence_lost") parameters.set(sequenceLostParameter, true);
   if (error.retryAfterMs !== undefined) parameters.set("sluice_retry_after_ms", pushbackMs(error.retryAfterMs));
   const { id, modelName = "", modelVersion = "", isFinal } = request;
   const response: InferenceResponse = { modelName, modelVersion, id, parameters, outputs: [] };

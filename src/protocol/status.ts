@@ -45,6 +45,10 @@ const codes: Readonly<Record<Reason, number>> = {
   internal: statusCodes.INTERNAL,
 };
 
+/** The trailer of a unary call, and below as a parameter on a stream, which says that the request's sequence is lost with its state. */
+export const sequenceLostKey = "sluice-sequence-lost";
+export const sequenceLostParameter = "sluice_sequence_lost";
+
 /** The trailer that tells gRPC clients when to try again (gRFC A6). */
 export const pushbackKey = "grpc-retry-pushback-ms";
 

@@ -5,7 +5,14 @@ import type { ProviderInfo } from "./model.ts";
 import type { Device } from "./session.ts";
 
 /** What the front process asks a runtime process beside running batches; one JSON object in a control frame. */
-export type ControlRequest = LoadRequest | TryRequest | WarmUpRequest | UnloadRequest | DevicesRequest;
+export type ControlRequest =
+  | LoadRequest
+  | TryRequest
+  | WarmUpRequest
+  | UnloadRequest
+  | DevicesRequest
+  | SaveStatesRequest
+  | LoadStatesRequest;
 
 /** Read, check and load a model file into a session. Answered by {@link LoadResult}. */
 export interface LoadRequest {
@@ -74,6 +81,34 @@ export interface UnloadRequest {
   readonly sessionId: number;
 }
 
+/**
+ * Write the states of these sequence slots into the arena, one after another, as many as there is room for. They stay in the session.
+ * Answered by {@link SavedStates}.
+ */
+export interface SaveStatesRequest {
+  readonly operation: "save-states";
+  readonly sessionId: number;
+  readonly slots: readonly number[];
+}
+
+export interface SavedStates {
+  /** Bytes of each slot in the order asked for; 0: it holds no state. Shorter than asked for: there was no room for the next one. */
+  readonly lengths: readonly number[];
+}
+
+/** Take over states that a session of the same model saved, into these slots. Answered by {@link LoadedStates}. */
+export interface LoadStatesRequest {
+  readonly operation: "load-states";
+  readonly sessionId: number;
+  readonly slots: readonly number[];
+  readonly lengths: readonly number[];
+}
+
+export interface LoadedStates {
+  /** For each slot the number of the shapes of its state, see `RanFrame.stateShapes`. */
+  readonly stateShapes: readonly number[];
+}
+
 /** Which execution providers start here. Answered by {@link DevicesResult}. */
 export interface DevicesRequest {
   readonly operation: "devices";
@@ -93,4 +128,10 @@ export interface BodyReference {
 export interface AnswerRange {
   readonly answerOffset: number;
   readonly answerLimit: number;
+}
+
+/** Where bytes beside a control request lie in the arena: what came with it, or where its answer's go. */
+export interface BytesRange {
+  readonly bytesOffset: number;
+  readonly bytesLimit: number;
 }

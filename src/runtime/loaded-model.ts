@@ -184,10 +184,12 @@ export class LoadedModel {
   async run(frame: RunFrame, arenaFd: number): Promise<RunResult> {
     const { outputs } = this.#signature;
     const startMs = performance.now();
+    const states = this.#states?.gather(frame.sequences) ?? []; // first: from here on a slot holds nothing of the sequence before
     const feeds = this.#session.readFeeds(arenaFd, frame.inputs, this.#ports);
+    for (const tensor of states) feeds.set(tensor.name, fromTensor(tensor));
     const indexes = frame.outputs.length > 0 ? frame.outputs : outputs.map((_, index) => index);
     const fetches = indexes.map((index) => outputs[index]?.name ?? "");
-    this.#addStates(feeds, frame, fetches);
+    for (const { outputName } of this.#plan?.states ?? []) if (!fetches.includes(outputName)) fetches.push(outputName);
     const readMs = performance.now();
     this.#addDefaults(feeds);
     const results = await this.#session.run(feeds, fetches);
@@ -205,12 +207,6 @@ export class LoadedModel {
 
   async release(): Promise<void> {
     await this.#session.release();
-  }
-
-  #addStates(feeds: Map<string, OrtResults[string]>, { sequences }: RunFrame, fetches: string[]): void {
-    if (this.#states === undefined) return;
-    for (const tensor of this.#states.gather(sequences)) feeds.set(tensor.name, fromTensor(tensor));
-    for (const { outputName } of this.#plan?.states ?? []) if (!fetches.includes(outputName)) fetches.push(outputName);
   }
 
   /** Only once the answer is written: a run whose answer is lost has not happened. */

@@ -32,7 +32,7 @@ export class ModelVersions {
   readonly #versions = new Map<string, Version>();
   /** Versions that have been replaced or taken out of service and still answer what they had accepted. */
   readonly #ending = new Set<Promise<void>>();
-  #latest: Model | undefined;
+  #latestServing: LoadedVersion | undefined;
   #error: InferenceError | undefined;
   #changes: Promise<unknown> = Promise.resolve();
   #hasBeenReady = false;
@@ -55,6 +55,11 @@ export class ModelVersions {
 
   get areAllReady(): boolean {
     return this.#error === undefined && this.#versions.size > 0 && [...this.#versions.values()].every(isReady);
+  }
+
+  /** The version that answers when none is asked for. */
+  get #latest(): Model | undefined {
+    return this.#latestServing?.model;
   }
 
   find(version: string): Model {
@@ -168,6 +173,7 @@ export class ModelVersions {
     // While nothing new serves, what served before goes on.
     if (scanned.versions.some(({ version }) => this.#versions.get(version)?.serving !== undefined)) {
       const gone = [...this.#versions.keys()].filter((version) => !wanted.has(version));
+      for (const version of gone) await this.#handOver(version);
       for (const version of gone) void this.#end(version, this.#notReady(version));
     }
     const [first] = failures;
@@ -191,11 +197,13 @@ export class ModelVersions {
     try {
       const collector = new StatisticsCollector(this.#name, version);
       const loaded = await this.#options.load(source, collector);
+      const previous = record.serving;
+      const before = previous ?? this.#latestServing;
+      if (before !== undefined) await loaded.takeOver?.(before, previous !== undefined);
       if (this.#draining !== undefined) {
         void this.#retire(loaded, this.#draining);
         throw this.#draining;
       }
-      const previous = record.serving;
       record.serving = loaded;
       record.statistics = collector.statistics;
       record.fingerprint = fingerprint;
@@ -237,6 +245,13 @@ export class ModelVersions {
     this.#setState(version, record, "UNAVAILABLE", { reason: error.message, loadMs });
   }
 
+  /** What a version has begun that lasts longer than a request goes on in the newest one. */
+  async #handOver(version: string): Promise<void> {
+    const serving = this.#versions.get(version)?.serving;
+    const successor = this.#latestServing;
+    if (serving !== undefined && successor !== serving) await successor?.takeOver?.(serving, true);
+  }
+
   /** Takes a version out of service; its requests under way are answered first. */
   async #end(version: string, error: InferenceError): Promise<void> {
     const record = this.#versions.get(version);
@@ -262,7 +277,7 @@ export class ModelVersions {
     );
     serving.sort((a, b) => b.version - a.version);
     const best = serving.find(({ serving: { unavailable } }) => unavailable === undefined) ?? serving[0];
-    this.#latest = best?.serving.model;
+    this.#latestServing = best?.serving;
     if (best !== undefined) this.#hasBeenReady = true;
     this.#options.onChange();
   }

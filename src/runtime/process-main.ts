@@ -18,9 +18,18 @@ import {
   type RunFrame,
 } from "./frames.ts";
 import { watchFront } from "./front-watch.ts";
-import type { AnswerRange, BodyReference, ControlRequest } from "./load-protocol.ts";
+import type {
+  AnswerRange,
+  BodyReference,
+  BytesRange,
+  ControlRequest,
+  LoadedStates,
+  LoadStatesRequest,
+  SavedStates,
+  SaveStatesRequest,
+} from "./load-protocol.ts";
 import { LoadedModel } from "./loaded-model.ts";
-import { StateTooLargeError } from "./sequence-state.ts";
+import { type SequenceStates, StateTooLargeError } from "./sequence-state.ts";
 import { type Device, devices, OutputTooLargeError, Session } from "./session.ts";
 
 /**
@@ -132,6 +141,10 @@ async function control(request: ControlRequest): Promise<unknown> {
     }
     case "warm-up":
       return { runMs: await modelOf(request.sessionId).warmUp(request) };
+    case "save-states":
+      return saveStates(request, bytesRange(request));
+    case "load-states":
+      return loadStates(request, bytesRange(request));
     case "unload": {
       const model = models.get(request.sessionId);
       models.delete(request.sessionId);
@@ -139,6 +152,43 @@ async function control(request: ControlRequest): Promise<unknown> {
       return {};
     }
   }
+}
+
+/** Where the bytes beside a request lie: `RuntimeProcess.exchange` wrote it. */
+function bytesRange(request: ControlRequest): BytesRange {
+  return request as ControlRequest & BytesRange;
+}
+
+function saveStates({ sessionId, slots }: SaveStatesRequest, { bytesOffset, bytesLimit }: BytesRange): SavedStates {
+  const states = statesOf(sessionId);
+  const lengths: number[] = [];
+  let position = 0;
+  for (const slot of slots) {
+    const bytes = states.save(slot);
+    if (bytes !== undefined && position + bytes.length > bytesLimit) break;
+    if (bytes !== undefined) writeAll(arenaFd, bytes, bytesOffset + position);
+    lengths.push(bytes?.length ?? 0);
+    position += bytes?.length ?? 0;
+  }
+  return { lengths };
+}
+
+function loadStates({ sessionId, slots, lengths }: LoadStatesRequest, { bytesOffset }: BytesRange): LoadedStates {
+  const states = statesOf(sessionId);
+  let offset = bytesOffset;
+  const stateShapes = slots.map((slot, i) => {
+    const length = lengths[i] ?? 0;
+    const stateShape = states.load(slot, readArena({ offset, length }));
+    offset += length;
+    return stateShape;
+  });
+  return { stateShapes };
+}
+
+function statesOf(sessionId: number): SequenceStates {
+  const { states } = modelOf(sessionId);
+  if (states === undefined) throw new Error(`session ${sessionId} keeps no states`);
+  return states;
 }
 
 function modelOf(sessionId: number): LoadedModel {

@@ -1,4 +1,4 @@
-import { InferenceError } from "../errors.ts";
+import { assert, InferenceError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import { CrashBreaker } from "./crash-breaker.ts";
 import { FairTurns } from "./fair-turns.ts";
@@ -20,6 +20,11 @@ export interface Resident {
   onUnavailable(error: InferenceError): void;
   /** The process has ended, and with it whatever the session remembered. After what was under way has heard of it. */
   onLost?(): void;
+  /**
+   * The process is replaced by another one, in which the session is loaded: takes along what the session remembers. Nothing runs meanwhile.
+   * When this rejects, the old process goes on.
+   */
+  move?(from: RuntimeProcess, to: RuntimeProcess): Promise<void>;
 }
 
 export type ProcessEvent = "started" | "crash" | "timeout" | "memory" | "stopped";
@@ -82,6 +87,10 @@ export class ProcessSlot {
   #wasControl = false;
   #isDispatchPlanned = false;
   #isRecycling = false;
+  /** Somebody has the process for himself, or waits until it is idle: nothing new starts. */
+  #isHeld = false;
+  /** Called whenever the process may have become idle, while it is held. */
+  #wakeHolder: () => void = () => {};
   /** What the process does beside batches at the moment. */
   #underWay: ControlTask | undefined;
   /** A resident was blamed for the death that is being reported: it does not count against the others. */
@@ -177,6 +186,28 @@ export class ProcessSlot {
     this.#residencies.get(resident)?.breaker.forgive(count);
   }
 
+  /**
+   * Lends the process for a while in which nothing else runs there, once it is idle.
+   * @throws InferenceError when there is no process, or somebody else has it
+   */
+  async borrow<T>(use: (process: RuntimeProcess) => Promise<T>): Promise<T> {
+    assert(!this.#isHeld, "a process that is lent already");
+    const process = this.#process;
+    this.#isHeld = true;
+    try {
+      while (process?.isIdle === false && process === this.#process) {
+        await new Promise<void>((resolve) => {
+          this.#wakeHolder = resolve;
+        });
+      }
+      assert(process !== undefined && process === this.#process, "a process that has ended");
+      return await use(process);
+    } finally {
+      this.#isHeld = false;
+      this.#dispatch();
+    }
+  }
+
   /** Ends the process after what is under way; what waits behind that fails. */
   stop(): void {
     this.#close();
@@ -202,6 +233,7 @@ export class ProcessSlot {
   }
 
   #onFree(): void {
+    this.#wakeHolder();
     // Who had no full batch to send ahead has a batch for a process that is free.
     if (this.#options.prefetch > 0) {
       for (const residency of this.#residencies.values()) {
@@ -222,7 +254,7 @@ export class ProcessSlot {
   }
 
   #dispatch(): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isHeld) return;
     const process = this.#running();
     while (process?.hasFreeSlot === true) {
       const isControlDue = this.#controls.length > 0 && (!this.#turns.hasWaiting || !this.#wasControl);
@@ -297,6 +329,7 @@ export class ProcessSlot {
     this.#process = undefined;
     this.#baselineBytes = 0;
     this.#generation++;
+    this.#wakeHolder();
     if (this.#isStopped) {
       this.#refuseAll();
       return;
@@ -397,29 +430,47 @@ export class ProcessSlot {
     if (residentBytes > limit && !this.#isRecycling) void this.#recycle();
   }
 
-  /** Starts a second process, loads everything there, and goes on with it; the old one ends after what it has under way. */
+  /**
+   * Starts a second process, loads everything there, and goes on with it; the old one ends after what it has under way. Sessions that remember something
+   * take it along.
+   */
   async #recycle(): Promise<void> {
     this.#isRecycling = true;
     const old = this.#process;
     let replacement: RuntimeProcess | undefined;
-    const loaded = new Set<Resident>();
     try {
       replacement = this.#spawn();
-      for (;;) {
-        const missing = [...this.#residencies.values()].filter(
-          ({ resident, isLoaded }) => isLoaded && !loaded.has(resident),
-        );
-        const [next] = missing;
-        if (next === undefined) break;
-        await replacement.control(next.resident.loadRequest, next.resident.loadTimeoutMs);
-        loaded.add(next.resident);
+      const loaded = await this.#loadAll(replacement);
+      const movers = [...loaded].filter(({ move }) => move !== undefined);
+      if (movers.length === 0) {
+        this.#replace(old, replacement, loaded);
+      } else {
+        const to = replacement;
+        await this.borrow(async (from) => {
+          for (const resident of movers) await resident.move?.(from, to);
+          this.#replace(old, to, loaded);
+        });
       }
     } catch {
       replacement?.stop(); // the old process goes on; the next measurement tries again
-      this.#isRecycling = false;
-      return;
     }
     this.#isRecycling = false;
+  }
+
+  async #loadAll(replacement: RuntimeProcess): Promise<ReadonlySet<Resident>> {
+    const loaded = new Set<Resident>();
+    for (;;) {
+      const missing = [...this.#residencies.values()].filter(
+        ({ resident, isLoaded }) => isLoaded && !loaded.has(resident),
+      );
+      const [next] = missing;
+      if (next === undefined) return loaded;
+      await replacement.control(next.resident.loadRequest, next.resident.loadTimeoutMs);
+      loaded.add(next.resident);
+    }
+  }
+
+  #replace(old: RuntimeProcess | undefined, replacement: RuntimeProcess, loaded: ReadonlySet<Resident>): void {
     // Not while sessions are being loaded again in the old one: they would be missing in the new one.
     if (this.#isStopped || this.#process !== old || this.#restoring !== undefined) {
       replacement.stop();

@@ -9,6 +9,7 @@ import {
   decodeRan,
   decodeReference,
   encodeBody,
+  encodeJson,
   encodeReference,
   encodeRun,
   type Failure,
@@ -19,7 +20,7 @@ import {
   type RanFrame,
   type RunFrame,
 } from "./frames.ts";
-import type { BodyReference, ControlRequest } from "./load-protocol.ts";
+import type { BodyReference, BytesRange, ControlRequest } from "./load-protocol.ts";
 
 /** Largest answer to a control request: the description of a model with thousands of tensors. */
 const maxAnswerBytes = 16 * 1024 * 1024;
@@ -182,11 +183,53 @@ export class RuntimeProcess {
 
   /** Asks for something beside a batch. Only while idle. @throws InferenceError what the process answered, RuntimeProcessDied when it died */
   async control(request: ControlRequest, limitMs: number): Promise<unknown> {
+    return await this.#ask(
+      limitMs,
+      (id, slot) => this.#sendControl(request, id, slot),
+      (value) => value,
+    );
+  }
+
+  /**
+   * As {@link control}, with bytes that go through the arena.
+   * @param input goes along with the request; empty: the answer comes with bytes instead
+   * @param answerBytes how many bytes come with an answer
+   */
+  async exchange<T>(
+    request: ControlRequest,
+    input: readonly Uint8Array[],
+    limitMs: number,
+    answerBytes: (value: T) => number,
+  ): Promise<{ readonly value: T; readonly bytes: Buffer }> {
+    return await this.#ask(
+      limitMs,
+      (id, slot) => {
+        const isInput = input.length > 0;
+        if (isInput) this.#arena.write(input, this.#arena.inputOffset(slot));
+        const bytesOffset = isInput ? this.#arena.inputOffset(slot) : this.#arena.outputOffset(slot);
+        const range: BytesRange = { bytesOffset, bytesLimit: this.#arena.slotBytes };
+        this.#frames.write(encodeJson(frameKind.control, id, { ...request, ...range }));
+      },
+      (answer, slot) => {
+        const value = answer as T; // what process-main.ts answers to the request
+        const length = answerBytes(value);
+        assert(length >= 0 && length <= this.#arena.slotBytes, "bytes outside their range");
+        return { value, bytes: this.#arena.read(this.#arena.outputOffset(slot), length) };
+      },
+    );
+  }
+
+  /** @param read makes the result of an answer, before the slot is used again */
+  async #ask<T>(
+    limitMs: number,
+    send: (id: number, slot: number) => void,
+    read: (value: unknown, slot: number) => T,
+  ): Promise<T> {
     const slot = this.isIdle ? this.#freeSlots.pop() : undefined;
     assert(slot !== undefined, "a control request beside a batch");
     const id = this.#takeId();
     try {
-      this.#sendControl(request, id, slot);
+      send(id, slot);
     } catch (error) {
       this.#freeSlots.push(slot);
       throw error;
@@ -194,7 +237,11 @@ export class RuntimeProcess {
     return await new Promise((resolve, reject) => {
       const control: Outcome<unknown> = {
         result: (value) => {
-          resolve(value);
+          try {
+            resolve(read(value, slot));
+          } catch (error) {
+            reject(error);
+          }
           return undefined;
         },
         failed: (failure) => reject(toError(failure)),

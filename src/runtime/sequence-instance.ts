@@ -9,6 +9,7 @@ import type { ProcessSlot, Resident } from "./process-slot.ts";
 import type { ProcessExit, RuntimeProcess } from "./runtime-process.ts";
 import { membersOf, type SequenceBatch, writeSequenceBatch } from "./sequence-batch.ts";
 import type { SequenceModel, SequenceRunner } from "./sequence-model.ts";
+import { transferStates } from "./state-transfer.ts";
 
 export interface SequenceInstanceOptions extends Omit<InstanceOptions, "onAvailability"> {
   readonly plan: SequencePlan;
@@ -62,6 +63,15 @@ export class SequenceInstance implements SequenceRunner, Resident {
 
   onLost(): void {
     this.#model.lose(this.#options.index);
+  }
+
+  async move(from: RuntimeProcess, to: RuntimeProcess): Promise<void> {
+    const { sessionId } = this.loadRequest;
+    const sequences = this.#model.remembered(this.#options.index);
+    const pairs = sequences.map(({ slot }) => ({ from: slot.number, to: slot.number }));
+    const limitMs = this.#options.loadTimeoutMs;
+    const shapes = await transferStates({ process: from, sessionId }, { process: to, sessionId }, pairs, limitMs);
+    this.#model.setShapes(sequences, shapes);
   }
 
   startBatch(process: RuntimeProcess): boolean {

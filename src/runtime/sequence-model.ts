@@ -13,7 +13,7 @@ import type { Model, ModelDescription } from "./model.ts";
 import type { BatchRecord, Observer, SequenceEnd } from "./observer.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import { queueFull } from "./queue-policy.ts";
-import type { Sequence, SequenceItem } from "./sequence.ts";
+import type { Sequence, SequenceItem, SequenceSlot } from "./sequence.ts";
 import type { SequenceBatch, SequenceBatchRow } from "./sequence-batch.ts";
 import { decideDirect, decideOldest, isReady, type SequenceDecision, type SequencePolicy } from "./sequence-batcher.ts";
 import { correlationElement, type SequenceId, sequencePosition } from "./sequence-id.ts";
@@ -67,6 +67,10 @@ export class SequenceModel implements Model {
   #timerMs = Number.POSITIVE_INFINITY;
   #draining: InferenceError | undefined;
   #onDrained: (() => void)[] = [];
+  /** The versions of the model that have sequences or may begin some, this one among them: a sequence stays with the one that has it. */
+  #family = new Set<SequenceModel>([this]);
+  /** Another version serves in its place, and it lives on until its sequences have ended. */
+  #isReplaced = false;
 
   constructor(description: ModelDescription, options: SequenceModelOptions) {
     const { name, config, signature } = description;
@@ -100,9 +104,14 @@ export class SequenceModel implements Model {
   }
 
   infer(request: InferenceRequest, context: RequestContext, reply: Reply): void {
-    const now = this.#options.clock.now();
+    const { id, isStart } = sequencePosition(request.parameters);
+    const other = id === undefined || isStart ? undefined : this.#otherThatKnows(id);
+    if (other !== undefined) {
+      other.infer(request, context, reply);
+      return;
+    }
     try {
-      this.#admit(request, context, reply, now);
+      this.#admit(request, context, reply, this.#options.clock.now());
     } catch (error) {
       const nothing = { inputs: [], rows: 0, shapeKey: "", outputs: [] };
       const entry = new QueueEntry(request, context, reply, nothing, Number.POSITIVE_INFINITY);
@@ -211,6 +220,24 @@ export class SequenceModel implements Model {
     this.#checkDrained();
   }
 
+  /** The sequences of an instance that the model remembers something of. */
+  remembered(instance: number): readonly PlacedSequence[] {
+    if (this.#options.plan.states.length === 0) return [];
+    return this.#table
+      .slotsOf(instance)
+      .flatMap((sequence) => (isPlaced(sequence) && sequence.hasState ? [sequence] : []));
+  }
+
+  /** States were moved to another process: the numbers of their shapes there; undefined: the state could not be moved. */
+  setShapes(sequences: readonly PlacedSequence[], shapes: readonly (number | undefined)[]): void {
+    const now = this.#options.clock.now();
+    for (const [i, sequence] of sequences.entries()) {
+      const shape = shapes[i];
+      if (shape !== undefined) sequence.stateShape = shape;
+      else if (sequence.slot !== undefined) this.#lose(sequence, now);
+    }
+  }
+
   /** An instance cannot run for the time being, or can again (undefined). What waits for one that cannot fails. */
   setFailure(instance: number, error: InferenceError | undefined): void {
     this.#failures[instance] = error;
@@ -233,10 +260,76 @@ export class SequenceModel implements Model {
   /** Begins no further sequence and answers what it has accepted, also what still comes for sequences that have begun; resolves when nothing is left. */
   drain(error: InferenceError): Promise<void> {
     this.#draining = error;
+    this.#hurry();
     return new Promise((resolve) => {
       this.#onDrained.push(resolve);
       this.#checkDrained();
     });
+  }
+
+  /** Joins another version: requests of the sequences that live there find their way. @param isReplaced the other one begins no more */
+  follow(other: SequenceModel, isReplaced: boolean): void {
+    if (isReplaced) other.#isReplaced = true;
+    for (const member of this.#family) {
+      other.#family.add(member);
+      member.#family = other.#family;
+    }
+  }
+
+  /** Whether states of the other version are states of this one. */
+  canAdopt(other: SequenceModel): boolean {
+    return JSON.stringify(this.#options.plan.states) === JSON.stringify(other.#options.plan.states);
+  }
+
+  /** Sequences of an instance that nothing waits or runs of: those that can move to another version. */
+  quiet(instance: number): readonly PlacedSequence[] {
+    return this.#table
+      .slotsOf(instance)
+      .flatMap((sequence) => (isPlaced(sequence) && canMove(sequence) ? [sequence] : []));
+  }
+
+  /** Keeps a slot for a sequence that is on its way from another version; undefined: there is none. */
+  reserve({ id }: Sequence): PlacedSequence | undefined {
+    const sequence = this.#table.reserve(id);
+    return isPlaced(sequence) ? sequence : undefined;
+  }
+
+  /**
+   * A sequence has arrived in the slot that was kept for it, unless it has gone on where it was: then that slot is free again.
+   * @param stateShape the number of the shapes of its state here; undefined: it could not be moved
+   */
+  adopt(from: SequenceModel, original: Sequence, own: PlacedSequence, stateShape: number | undefined): void {
+    if (stateShape === undefined || !canMove(original) || original.slot === undefined) {
+      this.#table.close(own);
+      const promoted = this.#table.release(own);
+      if (promoted !== undefined) this.#makeReady(promoted);
+      return;
+    }
+    own.hasState = original.hasState;
+    own.stateShape = stateShape;
+    own.activeMs = original.activeMs;
+    this.#table.register(own);
+    if (original.signal !== undefined) this.#listenTo(own, original.signal);
+    this.#wakeAt(own.activeMs + this.#options.plan.idleMs);
+    this.#tell();
+    from.#table.close(original);
+    from.#release(original, undefined);
+    from.#checkDrained();
+  }
+
+  /** Another version that has the sequence. */
+  #otherThatKnows(id: SequenceId): SequenceModel | undefined {
+    if (this.#family.size === 1 || this.#table.find(id) !== undefined) return undefined;
+    return [...this.#family].find((member) => member.#table.find(id) !== undefined);
+  }
+
+  /** When no version of the model begins sequences any more, nobody waits for those to end that have begun. */
+  #hurry(): void {
+    if ([...this.#family].some((member) => member.#draining === undefined)) return;
+    for (const member of this.#family) {
+      member.#isReplaced = false;
+      member.#checkDrained();
+    }
   }
 
   get #isOldest(): boolean {
@@ -339,7 +432,10 @@ export class SequenceModel implements Model {
   #listen(sequence: Sequence, context: RequestContext): void {
     if (context.isStreamed !== true) return;
     const { signal } = context;
-    if (signal === sequence.signal) return;
+    if (signal !== sequence.signal) this.#listenTo(sequence, signal);
+  }
+
+  #listenTo(sequence: Sequence, signal: AbortSignal): void {
     sequence.unlisten?.();
     const onAbort = () => this.#cancel(sequence);
     signal.addEventListener("abort", onAbort);
@@ -382,13 +478,14 @@ export class SequenceModel implements Model {
     }
   }
 
-  #release(sequence: Sequence, reason: SequenceEnd): void {
+  /** @param reason undefined: it has not ended, but lives on in another version */
+  #release(sequence: Sequence, reason: SequenceEnd | undefined): void {
     sequence.unlisten?.();
     sequence.unlisten = undefined;
     sequence.signal = undefined;
     const promoted = this.#table.release(sequence);
     if (promoted !== undefined) this.#makeReady(promoted);
-    this.#options.observers.onSequenceEnd(this.description, sequence.endReason ?? reason);
+    if (reason !== undefined) this.#options.observers.onSequenceEnd(this.description, sequence.endReason ?? reason);
     this.#tell();
   }
 
@@ -502,9 +599,22 @@ export class SequenceModel implements Model {
 
   #checkDrained(): void {
     if (this.#draining === undefined || this.pending > 0) return;
+    if (this.#isReplaced && !this.#table.isEmpty) return;
     this.#cancelTimer?.();
+    this.#family.delete(this);
     for (const resolve of this.#onDrained.splice(0)) resolve();
   }
+}
+
+function canMove(sequence: Sequence): boolean {
+  return sequence.isQuiet && !sequence.isClosed;
+}
+
+/** A sequence in a slot, at this moment. */
+export type PlacedSequence = Sequence & { readonly slot: SequenceSlot };
+
+function isPlaced(sequence: Sequence | undefined): sequence is PlacedSequence {
+  return sequence?.slot !== undefined;
 }
 
 function lostError(id: SequenceId, modelName: string): InferenceError {

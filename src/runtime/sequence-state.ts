@@ -51,7 +51,7 @@ export class SequenceStates {
 
   /**
    * The state inputs of a batch. Rows without a sequence get zeros.
-   * @throws Error when a sequence that goes on has no state here, or when the states of the rows differ in shape
+   * @throws Error when a sequence that goes on has no state here, or when the states of the rows differ in shape; StateTooLargeError
    */
   gather(rows: readonly SequenceRow[]): Tensor[] {
     const ofRows = rows.map(({ slot, flags }) => (slot === noSlot ? undefined : this.#stateOf(slot, flags)));
@@ -94,9 +94,7 @@ export class SequenceStates {
     });
     let bytes = this.#bytes;
     for (const [slot, held] of kept) bytes += bytesOf(held) - bytesOf(this.#slots.get(slot) ?? []);
-    if (bytes > this.#options.maxBytes && bytes > this.#bytes) {
-      throw new StateTooLargeError(`the states of all sequences would take ${bytes} bytes`);
-    }
+    this.#checkRoom(bytes);
     for (const [slot, held] of kept) this.#keep(slot, held);
     return this.#hasOpenShapes ? numbers : [];
   }
@@ -122,9 +120,7 @@ export class SequenceStates {
         return isShape && (datatype === "BYTES" || data.length === elementCount(shape) * itemBytes(datatype));
       });
     if (!fits) throw new Error("a saved state that does not fit the model");
-    const total = this.#bytes + bytesOf(held) - bytesOf(this.#slots.get(slot) ?? []);
-    if (total > this.#options.maxBytes)
-      throw new StateTooLargeError(`the states of all sequences would take ${total} bytes`);
+    this.#checkRoom(this.#bytes + bytesOf(held) - bytesOf(this.#slots.get(slot) ?? []));
     this.#keep(slot, held);
     return this.#hasOpenShapes ? this.#shapeNumber(held) : 0;
   }
@@ -135,8 +131,18 @@ export class SequenceStates {
     else this.#slots.set(slot, held);
   }
 
+  #checkRoom(bytes: number): void {
+    const { maxBytes } = this.#options;
+    if (bytes > maxBytes)
+      throw new StateTooLargeError(`the states of all sequences would take ${bytes} bytes, more than ${maxBytes}`);
+  }
+
   #stateOf(slot: number, flags: number): readonly Held[] {
-    if ((flags & sequenceFlag.start) !== 0) this.#keep(slot, this.#initial); // also when the run fails: the former state is another sequence's
+    if ((flags & sequenceFlag.start) !== 0) {
+      this.#keep(slot, []); // also when the run fails: what is there is another sequence's
+      this.#checkRoom(this.#bytes + bytesOf(this.#initial));
+      this.#keep(slot, this.#initial);
+    }
     const held = this.#slots.get(slot);
     if (held === undefined) throw new Error(`no state in slot ${slot}`); // never zeros in its place: they would be a wrong answer
     return held;

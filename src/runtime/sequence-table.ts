@@ -82,6 +82,20 @@ export class SequenceTable {
     return { kind: "opened", sequence };
   }
 
+  /** A sequence of this id with a slot that takes no requests until it is {@link register}ed; undefined: no slot is free. */
+  reserve(id: SequenceId): Sequence | undefined {
+    const slot = this.#backlog.size === 0 ? this.#takeFree() : undefined;
+    if (slot === undefined) return undefined;
+    const sequence = new Sequence(id, sequenceKey(id));
+    this.#settle(sequence, slot);
+    return sequence;
+  }
+
+  /** A reserved sequence takes requests from now on. */
+  register(sequence: Sequence): void {
+    this.#byKey.set(sequence.key, sequence);
+  }
+
   /** The sequence takes no further requests; another one of its id may begin. */
   close(sequence: Sequence): void {
     sequence.isClosed = true;

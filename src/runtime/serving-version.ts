@@ -14,6 +14,11 @@ export interface LoadedVersion {
   onAvailability: () => void;
   /** Refuses new requests with `error`, answers the accepted ones, then frees its sessions. */
   drain(error: InferenceError): Promise<void>;
+  /**
+   * Goes on with what another version of the model has begun. Absent: there is nothing that lasts longer than a request.
+   * @param isReplaced the other version is drained next; otherwise it serves beside this one
+   */
+  takeOver?(previous: LoadedVersion, isReplaced: boolean): Promise<void>;
 }
 
 /** A session that was loaded for an instance: where, how, and under which generation of its process. */

@@ -1,5 +1,5 @@
 import type { InferenceError } from "../errors.ts";
-import { pushbackKey, toStatus } from "../protocol/status.ts";
+import { pushbackKey, sequenceLostKey, toStatus } from "../protocol/status.ts";
 
 /**
  * One gRPC call as the services see it, whatever HTTP/2 implementation carries it. Callbacks rather than promises: the two inference
@@ -19,10 +19,15 @@ export interface CallStatus {
 /** The status of a call that succeeded. */
 export const okStatus: CallStatus = { code: 0, details: "OK" };
 
-/** The status of a call that failed, with the pushback that its error asks for. Only the error's own message travels. */
+/**
+ * The status of a call that failed, with the pushback that its error asks for and whether a sequence was lost. Only the error's own message
+ * travels.
+ */
 export function errorStatus(error: InferenceError): CallStatus {
   const { code, details, pushbackMs } = toStatus(error);
-  return pushbackMs === undefined ? { code, details } : { code, details, trailers: { [pushbackKey]: pushbackMs } };
+  if (pushbackMs === undefined) return { code, details };
+  const lost = error.reason === "sequence_lost" ? { [sequenceLostKey]: "true" } : {};
+  return { code, details, trailers: { [pushbackKey]: pushbackMs, ...lost } };
 }
 
 /** The side of a call that answers. */

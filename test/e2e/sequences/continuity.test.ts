@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { ClientError } from "../../../src/client/client-error.ts";
+import { InferenceClient } from "../../../src/client/inference-client.ts";
+import type { ServeConfig } from "../../../src/config.ts";
+import type { RunningServer } from "../../../src/serve.ts";
+import { eventuallyTrue } from "../../support/eventually.ts";
+import { add, addRequest, outputValues, RequestFeed } from "../../support/sequence-calls.ts";
+import { sumModel, sumState, writeSequenceModel } from "../../support/sequence-models.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { childProcesses, startTestServer } from "../../support/test-server.ts";
+
+const batching = (more = "direct { }", idleMs = 30_000) =>
+  `max_batch_size: 4\nsequence_batching { max_sequence_idle_microseconds: ${idleMs * 1000} ${more} ${sumState} }\n`;
+
+interface Subject {
+  readonly server: RunningServer;
+  readonly client: InferenceClient;
+  /** Values of the metrics page by `name{labels}`. */
+  metrics(): Promise<ReadonlyMap<string, string>>;
+}
+
+async function start(context: TestContext, root: string, options: Partial<ServeConfig> = {}): Promise<Subject> {
+  const server = await startTestServer(root, options);
+  assert.deepEqual(await server.started, []);
+  const client = InferenceClient.connect(server.grpcAddress, { maxAttempts: 1 });
+  context.after(async () => {
+    client.close();
+    await server.stop();
+  });
+  const metrics = async () => {
+    const text = await (await fetch(`http://${server.httpAddress}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), line.slice(line.lastIndexOf(" ") + 1)]));
+  };
+  return { server, client, metrics };
+}
+
+async function failure(call: Promise<unknown>): Promise<ClientError> {
+  return await call.then(
+    () => assert.fail("was answered"),
+    (error: unknown) => error as ClientError,
+  );
+}
+
+const labels = (label: string) => `{sluice_model_name="sum",sluice_model_version="1",${label}}`;
+
+test("a crash of the runtime process ends its sequences, and says so once they ask", async (context) => {
+  const strangers = new Set(childProcesses());
+  const root = temporaryFolder(context);
+  writeSequenceModel(root, "sum", sumModel(), batching());
+  const { client, metrics } = await start(context, root);
+  const feed = new RequestFeed();
+  const answers = client.inferStream(feed);
+  assert.deepEqual(await add(client, "sum", 1, "unary", "start"), [1]);
+  feed.send(addRequest("sum", 2, "streamed", "start"));
+  const { value: first } = await answers.next();
+  assert.deepEqual(first?.response && outputValues(first.response), [2]);
+
+  const killed = childProcesses().filter((pid) => !strangers.has(pid));
+  for (const pid of killed) process.kill(pid, "SIGKILL");
+  await eventuallyTrue("the model serves again", async () => {
+    const now = childProcesses().filter((pid) => !strangers.has(pid) && !killed.includes(pid));
+    return now.length > 0 && (await client.ready("sum"));
+  });
+
+  for (let times = 0; times < 2; times++) {
+    const error = await failure(add(client, "sum", 1, "unary"));
+    assert.deepEqual([error.status, error.isSequenceLost, error.retryAfterMs], ["UNAVAILABLE", true, -1]);
+    assert.match(error.message, /sequence unary of model 'sum' has lost its state/);
+  }
+  feed.send(addRequest("sum", 2, "streamed"));
+  const { value: second } = await answers.next();
+  assert.deepEqual([second?.error?.status, second?.error?.isSequenceLost], ["UNAVAILABLE", true]);
+  feed.send(addRequest("sum", 3, "streamed", "both"));
+  const { value: third } = await answers.next();
+  assert.deepEqual(third?.response && outputValues(third.response), [3]);
+  feed.end();
+  assert.equal((await answers.next()).done, true);
+  assert.deepEqual(await add(client, "sum", 5, "unary", "both"), [5]);
+  assert.equal((await metrics()).get(`sluice_sequences_ended_total${labels('sluice_reason="lost"')}`), "2");
+});
+
+test("a caller who leaves its stream leaves its sequences: the next one gets the slot", async (context) => {
+  const root = temporaryFolder(context);
+  writeSequenceModel(root, "sum", sumModel(), batching("oldest { max_candidate_sequences: 1 }"));
+  const { client, metrics } = await start(context, root);
+  const feed = new RequestFeed();
+  const leave = new AbortController();
+  const answers = client.inferStream(feed, { signal: leave.signal });
+  feed.send(addRequest("sum", 1, "left", "start"));
+  await answers.next();
+  const waiting = add(client, "sum", 7, "next", "both");
+  await eventuallyTrue("it waits", async () => {
+    const page = await metrics();
+    const [active, backlog] = ["active", "waiting"].map((state) =>
+      page.get(`sluice_sequences${labels(`sluice_state="${state}"`)}`),
+    );
+    return active === "1" && backlog === "1";
+  });
+  leave.abort();
+  assert.deepEqual(await waiting, [7]);
+  await answers.next().catch(() => {});
+  assert.equal((await metrics()).get(`sluice_sequences_ended_total${labels('sluice_reason="cancelled"')}`), "1");
+  assert.equal((await failure(add(client, "sum", 1, "left"))).status, "INVALID_ARGUMENT");
+});
+
+test("a sequence goes on over several streams, and after one that ended well", async (context) => {
+  const root = temporaryFolder(context);
+  writeSequenceModel(root, "sum", sumModel(), batching());
+  const { client } = await start(context, root);
+  const sums: unknown[] = [];
+  for (const edge of ["start", "", "end"] as const) {
+    for await (const { response } of client.inferStream([addRequest("sum", 1, 3, edge)]))
+      sums.push(...(response === undefined ? [] : outputValues(response)));
+  }
+  assert.deepEqual(sums, [1, 2, 3]);
+});
+
+test("sequences go on after a reload of the same version, with their state", async (context) => {
+  const root = temporaryFolder(context);
+  writeSequenceModel(root, "sum", sumModel(), batching());
+  const { client } = await start(context, root, { modelControl: "explicit", loadModel: ["sum"] });
+  for (const id of [1, 2, 3]) await add(client, "sum", 10 * id, id, "start");
+  writeSequenceModel(root, "sum", sumModel(), `${batching()} parameters { key: "reload" value { string_value: "1" } }`);
+  await client.load("sum");
+  for (const id of [1, 2, 3]) assert.deepEqual(await add(client, "sum", 1, id), [10 * id + 1]);
+  for (const id of [1, 2, 3]) assert.deepEqual(await add(client, "sum", 1, id, "end"), [10 * id + 2]);
+});
+
+test("a newer version goes on with the sequences of the older one where it can, and begins the new ones", async (context) => {
+  const root = temporaryFolder(context);
+  writeSequenceModel(root, "sum", sumModel(), batching());
+  const { client } = await start(context, root, { modelControl: "explicit", loadModel: ["sum"] });
+  for (const id of [1, 2]) await add(client, "sum", 10 * id, id, "start");
+  writeSequenceModel(root, "sum", sumModel(), batching(), "2");
+  await client.load("sum");
+  const answer = await client.infer(addRequest("sum", 1, 1));
+  assert.deepEqual([answer.modelVersion, outputValues(answer)], ["2", [11]]);
+  assert.deepEqual(await add(client, "sum", 5, 9, "both"), [5]);
+  assert.deepEqual(await add(client, "sum", 1, 2, "end"), [21]);
+});
+
+test("a version whose states differ leaves the sequences with the one before until they end", async (context) => {
+  const root = temporaryFolder(context);
+  writeSequenceModel(root, "sum", sumModel(), batching());
+  const { client, server } = await start(context, root, { modelControl: "explicit", loadModel: ["sum"] });
+  await add(client, "sum", 10, 1, "start");
+  const explicit =
+    'state [ { input_name: "SUM_IN" output_name: "SUM_OUT" data_type: TYPE_FP32 dims: [ 1 ] initial_state { name: "zero" data_type: TYPE_FP32 dims: [ 1 ] zero_data: true } } ]';
+  const changed = `max_batch_size: 4\nsequence_batching { max_sequence_idle_microseconds: 30000000 direct { } ${explicit} }\n`;
+  writeSequenceModel(root, "sum", sumModel(), changed, "2");
+  await client.load("sum");
+  const answer = await client.infer(addRequest("sum", 1, 1));
+  assert.deepEqual([answer.modelVersion, outputValues(answer)], ["1", [11]]);
+  assert.equal((await client.infer(addRequest("sum", 1, 2, "both"))).modelVersion, "2");
+  assert.deepEqual(await add(client, "sum", 1, 1, "end"), [12]);
+  assert.equal((await failure(add(client, "sum", 1, 1))).status, "INVALID_ARGUMENT");
+  assert.ok(server.models().length === 1);
+});
+
+test("states beyond their limit are refused, and the sequence goes on from where it was", async (context) => {
+  const root = temporaryFolder(context);
+  const limit = 'parameters { key: "sluice_max_state_bytes" value { string_value: "8" } }\n';
+  writeSequenceModel(root, "sum", sumModel(), `${batching()} ${limit}`);
+  const { client } = await start(context, root);
+  for (const id of [1, 2]) await add(client, "sum", id, id, "start");
+  const error = await failure(add(client, "sum", 3, 3, "start"));
+  assert.deepEqual([error.status, /--max-state-bytes/.test(error.message)], ["RESOURCE_EXHAUSTED", true]);
+  assert.deepEqual(await add(client, "sum", 1, 1, "end"), [2]);
+});
