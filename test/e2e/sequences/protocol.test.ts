@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import type { ClientError } from "../../../src/client/client-error.ts";
 import { InferenceClient } from "../../../src/client/inference-client.ts";
-import { createTensor, readTensor } from "../../../src/client/tensor-values.ts";
+import { createTensor } from "../../../src/client/tensor-values.ts";
 import type { InferenceResponse, ParameterValue } from "../../../src/inference.ts";
 import type { RunningServer } from "../../../src/serve.ts";
+import { outputValues, type SequenceEdge, sequenceParameters } from "../../support/sequence-calls.ts";
 import {
   controlInputs,
   controlsModel,
@@ -16,22 +17,6 @@ import {
 } from "../../support/sequence-models.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { startTestServer } from "../../support/test-server.ts";
-
-type Flags = "start" | "end" | "both" | "";
-
-function sequence(id: ParameterValue, flags: Flags = ""): Record<string, ParameterValue> {
-  return {
-    sequence_id: id,
-    sequence_start: flags === "start" || flags === "both",
-    sequence_end: flags === "end" || flags === "both",
-  };
-}
-
-const values = (response: InferenceResponse, name = "Y") => {
-  const output = response.outputs.find((tensor) => tensor.name === name);
-  assert.ok(output, `no output ${name}`);
-  return [...(readTensor(output) as Iterable<unknown>)];
-};
 
 suite("sequences", () => {
   const root = temporaryFolder({ after });
@@ -86,13 +71,13 @@ suite("sequences", () => {
   }
 
   test("a model is told what its request is in the sequence", async () => {
-    const ask = async (id: number, flags: Flags) => {
+    const ask = async (id: number, flags: SequenceEdge) => {
       const response = await client.infer({
         model: "controls",
         inputs: [createTensor("X", "FP32", [1, 2], [1, 2])],
-        parameters: sequence(id, flags),
+        parameters: sequenceParameters(id, flags),
       });
-      return ["START", "READY", "END", "ID"].map((name) => values(response, `${name}_TOLD`)[0]);
+      return ["START", "READY", "END", "ID"].map((name) => outputValues(response, `${name}_TOLD`)[0]);
     };
     assert.deepEqual(await ask(7, "start"), [1, 2, false, 7n]);
     assert.deepEqual(await ask(7, ""), [0, 2, false, 7n]);
@@ -113,44 +98,44 @@ suite("sequences", () => {
           const value = 10 * id + step;
           sums.set(id, (sums.get(id) ?? 0) + value);
           const flags = step === 0 ? "start" : step === 4 ? "end" : "";
-          assert.deepEqual(values(await add("sum", value, sequence(id, flags))), [sums.get(id)]);
+          assert.deepEqual(outputValues(await add("sum", value, sequenceParameters(id, flags))), [sums.get(id)]);
         }),
       );
     }
   });
 
   test("an id may be a number or a text, and those are two sequences", async () => {
-    assert.deepEqual(values(await add("sum", 1, sequence(5, "start"))), [1]);
-    assert.deepEqual(values(await add("sum", 10, sequence("5", "start"))), [10]);
-    assert.deepEqual(values(await add("sum", 1, sequence(5, "end"))), [2]);
-    assert.deepEqual(values(await add("sum", 10, sequence("5", "end"))), [20]);
+    assert.deepEqual(outputValues(await add("sum", 1, sequenceParameters(5, "start"))), [1]);
+    assert.deepEqual(outputValues(await add("sum", 10, sequenceParameters("5", "start"))), [10]);
+    assert.deepEqual(outputValues(await add("sum", 1, sequenceParameters(5, "end"))), [2]);
+    assert.deepEqual(outputValues(await add("sum", 10, sequenceParameters("5", "end"))), [20]);
   });
 
   test("the start of a running sequence begins it anew", async () => {
-    await add("sum", 1, sequence("again", "start"));
-    await add("sum", 1, sequence("again"));
-    assert.deepEqual(values(await add("sum", 1, sequence("again", "start"))), [1]);
-    assert.deepEqual(values(await add("sum", 1, sequence("again", "end"))), [2]);
+    await add("sum", 1, sequenceParameters("again", "start"));
+    await add("sum", 1, sequenceParameters("again"));
+    assert.deepEqual(outputValues(await add("sum", 1, sequenceParameters("again", "start"))), [1]);
+    assert.deepEqual(outputValues(await add("sum", 1, sequenceParameters("again", "end"))), [2]);
   });
 
   test("what does not belong to a sequence is refused in Triton's words", async () => {
     const start = "must specify the START flag on the first request of the sequence";
-    assert.deepEqual(await refused(add("sum", 1, sequence(99))), {
+    assert.deepEqual(await refused(add("sum", 1, sequenceParameters(99))), {
       code: 3,
       message: `inference request for sequence 99 to model 'sum' ${start}`,
     });
-    await add("sum", 1, sequence("done", "both"));
-    assert.deepEqual(await refused(add("sum", 1, sequence("done"))), {
+    await add("sum", 1, sequenceParameters("done", "both"));
+    assert.deepEqual(await refused(add("sum", 1, sequenceParameters("done"))), {
       code: 3,
       message: `inference request for sequence done to model 'sum' ${start}`,
     });
-    for (const parameters of [{}, sequence(0, "start"), sequence("", "start")]) {
+    for (const parameters of [{}, sequenceParameters(0, "start"), sequenceParameters("", "start")]) {
       assert.deepEqual(await refused(add("sum", 1, parameters)), {
         code: 3,
         message: "inference request to model 'sum' must specify a non-zero or non-empty correlation ID",
       });
     }
-    assert.deepEqual(await refused(add("sum", 1, sequence(3, "start"), 2)), {
+    assert.deepEqual(await refused(add("sum", 1, sequenceParameters(3, "start"), 2)), {
       code: 3,
       message: "inference request to model 'sum' must specify batch-size 1 due to requirements of sequence batcher",
     });
@@ -158,7 +143,7 @@ suite("sequences", () => {
       model: "controls",
       id: "a",
       inputs: [createTensor("X", "FP32", [1, 2], [1, 2])],
-      parameters: sequence("text", "start"),
+      parameters: sequenceParameters("text", "start"),
     });
     assert.deepEqual(await refused(wrongKind), {
       code: 3,
@@ -168,15 +153,17 @@ suite("sequences", () => {
   });
 
   test("states may grow, and may be texts", async () => {
-    const tell = (value: number, flags: Flags) => add("history", value, sequence("h", flags));
-    assert.deepEqual(values(await tell(1, "start")), [0, 1]);
-    assert.deepEqual(values(await tell(2, "")), [0, 1, 2]);
-    await add("history", 9, sequence("other", "start"));
-    assert.deepEqual(values(await tell(3, "end")), [0, 1, 2, 3]);
-    assert.deepEqual(values(await add("history", 8, sequence("other", "end"))), [0, 9, 8]);
-    const say = async (word: string, flags: Flags) => {
+    const tell = (value: number, flags: SequenceEdge) => add("history", value, sequenceParameters("h", flags));
+    assert.deepEqual(outputValues(await tell(1, "start")), [0, 1]);
+    assert.deepEqual(outputValues(await tell(2, "")), [0, 1, 2]);
+    await add("history", 9, sequenceParameters("other", "start"));
+    assert.deepEqual(outputValues(await tell(3, "end")), [0, 1, 2, 3]);
+    assert.deepEqual(outputValues(await add("history", 8, sequenceParameters("other", "end"))), [0, 9, 8]);
+    const say = async (word: string, flags: SequenceEdge) => {
       const inputs = [createTensor("X", "BYTES", [1, 1], [word])];
-      return values(await client.infer({ model: "word", inputs, parameters: sequence("w", flags) })).join();
+      return outputValues(
+        await client.infer({ model: "word", inputs, parameters: sequenceParameters("w", flags) }),
+      ).join();
     };
     assert.deepEqual([await say("a", "start"), await say("bcd", ""), await say("e", "end")], ["", "a", "bcd"]);
   });
@@ -188,7 +175,7 @@ suite("sequences", () => {
         model: "sum",
         id: `${i}`,
         inputs: [createTensor("X", "FP32", [1, 1], [step])],
-        parameters: sequence(100 + (i % 4), step === 0 ? "start" : step === 49 ? "end" : ""),
+        parameters: sequenceParameters(100 + (i % 4), step === 0 ? "start" : step === 49 ? "end" : ""),
       };
     });
     let position = 0;
@@ -196,35 +183,38 @@ suite("sequences", () => {
       assert.equal(error, undefined);
       assert.equal(id, `${position}`);
       const step = Math.floor(position / 4);
-      assert.deepEqual(values(response as InferenceResponse), [(step * (step + 1)) / 2]);
+      assert.deepEqual(outputValues(response as InferenceResponse), [(step * (step + 1)) / 2]);
       position++;
     }
     assert.equal(position, 200);
   });
 
   test("sequences beyond the slots wait, and beyond those that may wait are refused", async () => {
-    await add("oldest", 1, sequence("a", "start"));
-    await add("oldest", 2, sequence("b", "start"));
-    const third = add("oldest", 3, sequence("c", "both"));
-    await assert.rejects(add("oldest", 4, sequence("d", "both")), /Exceeds maximum queue size/);
-    assert.deepEqual(values(await add("oldest", 5, sequence("a", "end"))), [6]);
-    assert.deepEqual(values(await third), [3]);
-    assert.deepEqual(values(await add("oldest", 5, sequence("b", "end"))), [7]);
+    await add("oldest", 1, sequenceParameters("a", "start"));
+    await add("oldest", 2, sequenceParameters("b", "start"));
+    const third = add("oldest", 3, sequenceParameters("c", "both"));
+    await assert.rejects(add("oldest", 4, sequenceParameters("d", "both")), /Exceeds maximum queue size/);
+    assert.deepEqual(outputValues(await add("oldest", 5, sequenceParameters("a", "end"))), [6]);
+    assert.deepEqual(outputValues(await third), [3]);
+    assert.deepEqual(outputValues(await add("oldest", 5, sequenceParameters("b", "end"))), [7]);
   });
 
   test("a sequence that waits too long for a slot fails as a whole", async () => {
-    await add("oldest", 1, sequence("a", "start"));
-    await add("oldest", 2, sequence("b", "start"));
-    const late = await refused(add("oldest", 3, { ...sequence("c", "both"), timeout: 20_000 }));
+    await add("oldest", 1, sequenceParameters("a", "start"));
+    await add("oldest", 2, sequenceParameters("b", "start"));
+    const late = await refused(add("oldest", 3, { ...sequenceParameters("c", "both"), timeout: 20_000 }));
     assert.deepEqual(late, { code: 14, message: "timeout of the corresponding sequence has been expired" });
-    await Promise.all([add("oldest", 1, sequence("a", "end")), add("oldest", 1, sequence("b", "end"))]);
+    await Promise.all([
+      add("oldest", 1, sequenceParameters("a", "end")),
+      add("oldest", 1, sequenceParameters("b", "end")),
+    ]);
   });
 
   test("an idle sequence gives its slot to one that waits", async () => {
-    await add("oldest", 1, sequence("idle", "start"));
-    await add("oldest", 1, sequence("idle too", "start"));
-    assert.deepEqual(values(await add("oldest", 3, sequence("next", "both"))), [3]); // after a second
-    const { code } = await refused(add("oldest", 1, sequence("idle")));
+    await add("oldest", 1, sequenceParameters("idle", "start"));
+    await add("oldest", 1, sequenceParameters("idle too", "start"));
+    assert.deepEqual(outputValues(await add("oldest", 3, sequenceParameters("next", "both"))), [3]); // after a second
+    const { code } = await refused(add("oldest", 1, sequenceParameters("idle")));
     assert.equal(code, 3);
   });
 });
