@@ -15,8 +15,6 @@ export const maxCandidateSequences = 1_000_000;
 
 /** Settings of ours that change when or how requests share a batch, in ways that sequences do not know. */
 const inapplicable = [
-  "sluice_chunk_axis",
-  "sluice_chunk_size",
   "sluice_latency_target_ms",
   "sluice_max_batch_elements",
   "sluice_max_batch_cost",

@@ -103,4 +103,8 @@ export class ChunkedVersion implements LoadedVersion {
   drain(error: InferenceError): Promise<void> {
     return this.#version.drain(error);
   }
+
+  async takeOver(previous: LoadedVersion, isReplaced: boolean): Promise<void> {
+    await this.#version.takeOver?.(previous instanceof ChunkedVersion ? previous.#version : previous, isReplaced);
+  }
 }

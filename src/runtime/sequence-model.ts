@@ -17,7 +17,7 @@ import type { Sequence, SequenceItem, SequenceSlot } from "./sequence.ts";
 import type { SequenceBatch, SequenceBatchRow } from "./sequence-batch.ts";
 import { decideDirect, decideOldest, isReady, type SequenceDecision, type SequencePolicy } from "./sequence-batcher.ts";
 import { correlationElement, type SequenceId, sequencePosition } from "./sequence-id.ts";
-import { SequenceTable } from "./sequence-table.ts";
+import { type Arrival, SequenceTable } from "./sequence-table.ts";
 import { SlotLimit } from "./slot-limit.ts";
 import { Validator, type ValidRequest } from "./validator.ts";
 
@@ -364,27 +364,27 @@ export class SequenceModel implements Model {
       );
     }
     if (this.#draining !== undefined && isStart) throw this.#draining;
-    const sequence = this.#sequenceOf(id, isStart, request);
+    const { kind, sequence } = this.#sequenceOf(id, isStart, request);
     const entry = new QueueEntry(request, context, reply, valid, context.deadlineMs);
     try {
       this.#checkRoom(entry, valid, now);
     } catch (error) {
       // Requests that follow on a stream may be on their way: the sequence must not go on without this one.
-      if (context.isStreamed === true || sequence.isQuiet) this.#cancel(sequence);
+      if (context.isStreamed === true || kind === "opened") this.#cancel(sequence);
       throw error;
     }
     this.#enqueue(sequence, { entry, isStart, isEnd, correlation }, now);
   }
 
-  #sequenceOf(id: SequenceId, isStart: boolean, request: InferenceRequest): Sequence {
+  #sequenceOf(id: SequenceId, isStart: boolean, request: InferenceRequest): Arrival & { readonly sequence: Sequence } {
     const { name } = this.description;
     const arrival = this.#table.arrive(id, isStart);
     switch (arrival.kind) {
       case "known":
-        return arrival.sequence;
+        return arrival;
       case "opened":
         this.#tell();
-        return arrival.sequence;
+        return arrival;
       case "unknown":
         throw new InferenceError(
           "invalid",
@@ -428,7 +428,7 @@ export class SequenceModel implements Model {
     this.#wakeAt(sequence.expiresMs);
   }
 
-  /** A caller who leaves its stream leaves its sequences. */
+  /** A caller who leaves its stream leaves those of its sequences that it waits for; others it may go on with elsewhere (Triton's rule). */
   #listen(sequence: Sequence, context: RequestContext): void {
     if (context.isStreamed !== true) return;
     const { signal } = context;
@@ -437,7 +437,9 @@ export class SequenceModel implements Model {
 
   #listenTo(sequence: Sequence, signal: AbortSignal): void {
     sequence.unlisten?.();
-    const onAbort = () => this.#cancel(sequence);
+    const onAbort = () => {
+      if (!sequence.isQuiet) this.#cancel(sequence);
+    };
     signal.addEventListener("abort", onAbort);
     sequence.signal = signal;
     sequence.unlisten = () => signal.removeEventListener("abort", onAbort);

@@ -281,10 +281,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     openCalls.remove(this);
     this.#windows?.onCallEnd();
     this.#windows = undefined;
-    // grpc-js' stream is private: where it is not found, a caller who vanishes from an idle stream seems to have ended it.
-    const { stream } = this.#base as unknown as { stream?: Http2Stream };
-    const isReset = (stream?.rstCode ?? constants.NGHTTP2_NO_ERROR) !== constants.NGHTTP2_NO_ERROR;
-    if (this.#endCode === undefined || isReset) this.#controller?.abort();
+    if (this.#endCode === undefined) this.#controller?.abort();
     const now = performance.now();
     const code = this.#endCode ?? (now >= this.deadlineMs ? statusCodes.DEADLINE_EXCEEDED : statusCodes.CANCELLED);
     observer.onCallEnd(this.method, code, now - this.startMs);
@@ -296,6 +293,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     // A dead call may outlive many collections, see `release`: what it holds must not.
     this.#listener = undefined;
     // Where grpc-js' stream is not found, a dead call only stays larger.
+    const { stream } = this.#base as unknown as { stream?: Http2Stream };
     if (stream?.destroyed === false) stream.once("close", release);
   }
 

@@ -251,9 +251,9 @@ const refusedTogether: [string, string, RegExp][] = [
   ],
   ["a cost input without a limit", ours("sluice_cost_input", "x"), /'sluice_cost_input' needs 'sluice_max_batch_cost'/],
   [
-    "chunks of sequences",
-    `sequence_batching { } ${ours("sluice_chunk_axis", "0")}`,
-    /'sluice_chunk_axis' does not apply/,
+    "a batch limit of sequences",
+    `sequence_batching { } ${ours("sluice_max_batch_elements", "9")}`,
+    /'sluice_max_batch_elements' does not apply/,
   ],
   [
     "a cost limit without an input",

@@ -81,26 +81,26 @@ test("a crash of the runtime process ends its sequences, and says so once they a
   assert.equal((await metrics()).get(`sluice_sequences_ended_total${labels('sluice_reason="lost"')}`), "2");
 });
 
-test("a caller who leaves its stream leaves its sequences: the next one gets the slot", async (context) => {
+test("a caller who leaves its stream leaves the sequences that it waits for; one that is idle goes on elsewhere", async (context) => {
   const root = temporaryFolder(context);
   writeSequenceModel(root, "sum", sumModel(), batching("oldest { max_candidate_sequences: 1 }"));
   const { client, metrics } = await start(context, root);
   const feed = new RequestFeed();
   const leave = new AbortController();
   const answers = client.inferStream(feed, { signal: leave.signal });
-  feed.send(addRequest("sum", 1, "left", "start"));
+  feed.send(addRequest("sum", 1, "idle", "start"));
   await answers.next();
-  const waiting = add(client, "sum", 7, "next", "both");
-  await eventuallyTrue("it waits", async () => {
-    const page = await metrics();
-    const [active, backlog] = ["active", "waiting"].map((state) =>
-      page.get(`sluice_sequences${labels(`sluice_state="${state}"`)}`),
-    );
-    return active === "1" && backlog === "1";
-  });
+  feed.send(addRequest("sum", 5, "left", "start"));
+  const isWaiting = async (count: string) =>
+    (await metrics()).get(`sluice_sequences${labels('sluice_state="waiting"')}`) === count;
+  await eventuallyTrue("it waits", () => isWaiting("1"));
+  const next = add(client, "sum", 7, "next", "both");
+  await eventuallyTrue("both wait", () => isWaiting("2"));
   leave.abort();
-  assert.deepEqual(await waiting, [7]);
   await answers.next().catch(() => {});
+  await eventuallyTrue("one has left", () => isWaiting("1"));
+  assert.deepEqual(await add(client, "sum", 1, "idle", "end"), [2]);
+  assert.deepEqual(await next, [7]);
   assert.equal((await metrics()).get(`sluice_sequences_ended_total${labels('sluice_reason="cancelled"')}`), "1");
   assert.equal((await failure(add(client, "sum", 1, "left"))).status, "INVALID_ARGUMENT");
 });
