@@ -88,10 +88,11 @@ const maxLookedAt = 256;
  * Decides what an instance that is free now should run. Follows Triton's dynamic batcher (core, `GetDynamicBatch`) for a payload that is
  * still empty, because a batch is only formed when an instance can take it: the order of the checks, that the best preferred size is
  * ignored once the delay has passed, and what happens at delay 0 are visible in `batch_stats`. Cancelled and expired entries leave the
- * queue on the way. Where rows are padded the oldest request goes with those of similar length from behind it (`length-range.ts`). With a latency target, what Triton would run at once may wait for more (`waiting-rule.ts`).
+ * queue on the way. With a latency target, what Triton would run at once may wait for more (`waiting-rule.ts`). Where rows are padded the
+ * oldest request goes with those of similar length from behind it (`length-range.ts`).
  * @param maxBytes inputs that one batch may carry
  * @param runMs shortest time that a run takes: an entry that cannot be answered before its deadline is dropped
- * @param forecast for the latency target; absent: nothing waits for it
+ * @param forecast for latency targets and length buckets; absent: nothing waits for more, and nothing passes others
  */
 export function decideBatch(
   queue: RequestQueue,
@@ -108,10 +109,14 @@ export function decideBatch(
   let bestRows = 0;
   let closed: BatchReason | undefined;
   let looked = 0;
+  let hasPassed = false;
   queue.scan(now, now + runMs, (entry) => {
     if (range !== undefined) {
       if (++looked > maxLookedAt) return "stop";
-      if (!isWithin(range, entry)) return "keep";
+      if (!isWithin(range, entry)) {
+        hasPassed = true;
+        return "keep";
+      }
     }
     if (fill.first !== undefined) {
       if (fill.rows + entry.rows > largestPreferred && best === 0) [best, bestRows] = [fill.count, fill.rows];
@@ -131,6 +136,7 @@ export function decideBatch(
   }
   if (closed !== undefined) return fill.batch(count, rows, closed);
   if (rows >= largestPreferred) return fill.batch(count, rows, "full");
+  if (hasPassed) return fill.batch(count, rows, "shape"); // those of other lengths are not held up
   if (isDelayOver) return fill.batch(count, rows, "timeout");
   if (!policy.isMerging) return fill.batch(count, rows, "idle");
   if (policy.maxDelayMs === 0) return decideByTarget(fill, policy, now, forecast);

@@ -54,8 +54,8 @@ type Inputs = readonly (Tensor | undefined)[];
 
 /** Measures the requests of one model. */
 export interface Measurer {
-  /** @throws InferenceError "invalid" when the cost input holds something that is no cost */
-  measure(inputs: readonly (Tensor | undefined)[], rows: number): RequestMeasure;
+  /** @throws InferenceError "invalid" when the cost input holds something that is no cost, or no length bucket holds the request */
+  measure(inputs: Inputs, rows: number): RequestMeasure;
   /** A shape bucket in words. */
   bucketName(shapeBucket: number): string;
 }

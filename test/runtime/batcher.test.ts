@@ -391,7 +391,7 @@ describe("with length buckets", () => {
   };
   it("picks those of the oldest's length from behind it, and leaves the others where they are", () => {
     const { told: first, queue, picked } = decideLengths([row(1), row(0), row(2), row(1), row(0)]);
-    assert.equal(first, "0 3 2/2 idle");
+    assert.equal(first, "0 3 2/2 shape");
     assert.deepEqual(
       queue.takePicked(picked).map(({ request }) => request.id),
       ["0", "3"],
@@ -401,6 +401,11 @@ describe("with length buckets", () => {
       ["1", "2", "4"],
     );
     assert.equal(queue.requests, 0);
+  });
+  it("waits for more rows only where nothing of another length waits", () => {
+    const waiting = { maxDelayMs: 50, preferredSizes: [4] };
+    assert.equal(decideLengths([row(1), row(1)], waiting).told, " wait 50");
+    assert.equal(decideLengths([row(1), row(1), row(2)], waiting).told, "0 1 2/2 shape");
   });
   it("fills no batch beyond its rows, and marks preferred sizes", () => {
     assert.equal(decideLengths([row(1), row(0), ...new Array(5).fill(row(1))]).told, "0 2 3 4 4/4 full");
@@ -418,7 +423,7 @@ describe("with length buckets", () => {
   });
   it("looks at no more than some hundred entries", () => {
     const many = new Array(400).fill(row(0));
-    assert.equal(decideLengths([row(1), ...many, row(1)]).told, "0 1/1 idle");
+    assert.equal(decideLengths([row(1), ...many, row(1)]).told, "0 1/1 shape");
   });
   it("leaves one that runs alone to itself, and is not held up by it", () => {
     assert.equal(decideLengths([row(1), row(0, { isAlone: true }), row(1)]).told, "0 1/1 retry");
