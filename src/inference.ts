@@ -88,10 +88,12 @@ export interface AnswerSource {
   /** Bytes that the source keeps in memory until its last answer was taken. */
   readonly byteLength: number;
   /**
-   * The next answer; undefined when there is none at all. Not called again after that, after a final answer and after a throw.
+   * The next answer; undefined when there is none at all. The source has ended after that, after a final answer and after a throw.
    * @throws InferenceError with which the request ends, "cancelled" and "deadline" when nobody waits any more
    */
   next(): Answer | undefined;
+  /** Nobody takes the answers that are left. Not called on a source that has ended. */
+  abandon(): void;
 }
 
 /**

@@ -36,13 +36,13 @@ export class ChunkSource implements AnswerSource {
 
   next(): Answer | undefined {
     const { chunking, context, clock, onAnswer } = this.#options;
-    const index = this.#index++;
     const startMs = clock.now();
     const refusal = refusalOf(context, startMs);
     if (refusal !== undefined) {
-      onAnswer({ index, outcome: "cancel", computeOutputMs: 0 });
+      this.abandon();
       throw refusal;
     }
+    const index = this.#index++;
     if (this.#length === 0) {
       onAnswer({ index, outcome: "empty", computeOutputMs: 0 });
       return undefined;
@@ -52,6 +52,10 @@ export class ChunkSource implements AnswerSource {
     this.#start = end;
     onAnswer({ index, outcome: "success", computeOutputMs: clock.now() - startMs });
     return { response: { ...this.#whole, outputs }, isFinal: end === this.#length };
+  }
+
+  abandon(): void {
+    this.#options.onAnswer({ index: this.#index, outcome: "cancel", computeOutputMs: 0 });
   }
 }
 

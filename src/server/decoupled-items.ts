@@ -68,7 +68,7 @@ export class DecoupledItems {
   /** The stream is over. */
   clear(): void {
     this.#open.clear();
-    this.#sources.length = 0;
+    for (const item of this.#sources.splice(0)) item.dropSource();
   }
 
   get #hasRoom(): boolean {

@@ -123,10 +123,19 @@ export class StreamItem implements Reply {
     else this.respond(answer.response, answer.isFinal);
   }
 
+  /** Nobody takes its further answers: the stream is over. */
+  dropSource(): void {
+    this.#source?.abandon();
+    this.#source = undefined;
+  }
+
   #next(): Answer | InferenceError | undefined {
     try {
-      return this.#source?.next();
+      const answer = this.#source?.next();
+      if (answer === undefined || answer.isFinal) this.#source = undefined;
+      return answer;
     } catch (error) {
+      this.#source = undefined;
       return toInferenceError(error);
     }
   }
@@ -149,7 +158,6 @@ export class StreamItem implements Reply {
     if (this.#message !== undefined) releaseMessage(this.#message);
     this.#message = undefined;
     this.#question = undefined;
-    this.#source = undefined;
   }
 
   fail(error: InferenceError): void {
@@ -174,7 +182,7 @@ export class StreamItem implements Reply {
 
   #answerFailure(error: InferenceError): void {
     this.isEnded = true;
-    this.#source = undefined;
+    this.dropSource();
     this.#message = undefined; // other parts of a split request may still be read: the collector's
     this.error = error;
     const issued = this.#isIssued ? this.#question?.request : undefined;

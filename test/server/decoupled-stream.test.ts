@@ -23,6 +23,7 @@ class CountedSource implements AnswerSource {
   readonly #count: number;
   readonly #floats: number;
   made = 0;
+  isAbandoned = false;
 
   constructor(asked: Asked, count: number, floats = 1) {
     this.#asked = asked;
@@ -37,6 +38,10 @@ class CountedSource implements AnswerSource {
     this.made++;
     const output = { shape: [1, this.#floats], data: new Uint8Array(4 * this.#floats) };
     return { response: answerTo(this.#asked.request, output), isFinal: this.made === this.#count };
+  }
+
+  abandon(): void {
+    this.isAbandoned = true;
   }
 }
 
@@ -77,6 +82,8 @@ test("a request without answers ends silently, or with an empty answer when it a
   const harness = await GrpcHarness.start(t, new FakeRepository(none, new ImmediateModel("fast")));
   const stream = harness.client().stream();
   stream.send(encodeRequest("none", "silent"), encodeRequest("none", "told", askForEmpty), encodeRequest("fast", "f"));
+  await stream.untilAnswered(2);
+  await eventually(() => harness.server.load.bufferedBytes === 0, "nothing is charged on the open stream");
   const { code, metadata } = await stream.finish();
   assert.equal(code, statusCodes.OK);
   assert.deepEqual(stream.ids, ["told", "f"]);
@@ -94,6 +101,8 @@ test("no empty answer follows a last one that came", async (t) => {
   const harness = await GrpcHarness.start(t, new FakeRepository(two));
   const stream = harness.client().stream();
   stream.send(encodeRequest("two", "a", askForEmpty));
+  await stream.untilAnswered(2);
+  await eventually(() => harness.server.load.bufferedBytes === 0, "nothing is charged on the open stream");
   assert.equal((await stream.finish()).code, statusCodes.OK);
   const finals = stream.responses.map(({ response }) => response.parameters.get("triton_final_response"));
   assert.deepEqual(finals, [false, true]);
@@ -140,6 +149,7 @@ test("answers are made no faster than they are read, and their source is charged
   });
   assert.equal((await rawStatus(stream, false)).grpc, statusCodes.OK);
   assert.equal(source!.made, count);
+  assert.equal(source!.isAbandoned, false, "a source that has ended is left alone");
   assert.ok(madeAhead <= 10, `${madeAhead} answers ahead of the reader`);
   await harness.assertIdle();
 });
@@ -156,6 +166,7 @@ test("a cancelled request has no further answers", async (t) => {
   stream.send(encodeRequest("", "", new Map([["sluice_cancel", "1"]])));
   assert.equal((await stream.finish()).code, statusCodes.OK);
   assert.ok(source!.made < manyAnswers);
+  assert.ok(source!.isAbandoned);
   const last = stream.responses.at(-1);
   assert.equal(last?.response.parameters.get("sluice_status_code"), statusCodes.CANCELLED);
   assert.equal(last?.response.parameters.get("triton_final_response"), true);
@@ -174,6 +185,7 @@ test("a caller that goes away stops the answers and frees what they are made fro
   stream.call.cancel();
   await harness.assertIdle();
   assert.ok(source!.made < manyAnswers);
+  assert.ok(source!.isAbandoned);
 });
 
 test("the requests of several sources end in the order of their sources", async (t) => {
