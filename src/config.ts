@@ -401,7 +401,8 @@ export const serveOptions = {
     max: Number.MAX_SAFE_INTEGER,
     unit: "bytes",
     group: "Queues and memory",
-    description: "Bytes of one stream in the server at a time, requests and answers; one message is always let in.",
+    description:
+      "Bytes of one stream in the server at a time, requests and answers; one message is always let in, and one is read ahead.",
   },
 
   bulkWindowBytes: {

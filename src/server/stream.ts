@@ -68,11 +68,13 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#window.charge(bytes.length);
     this.#items.append(item);
     const parsed = this.#parse(item, bytes);
-    if (parsed === undefined || this.#isCancellation(item, parsed)) {
-      // nothing to start
-    } else if (this.#window.hasPlaceFor(bytes.length)) this.#start(item, parsed, bytes);
-    else this.#parked = { item, parsed, bytes };
+    if (parsed !== undefined && !this.#isCancellation(item, parsed)) this.#startOrPark(item, parsed, bytes);
     this.#read();
+  }
+
+  #startOrPark(item: StreamItem, parsed: ParsedRequest, bytes: Buffer): void {
+    if (this.#window.hasPlaceFor(bytes.length)) this.#start(item, parsed, bytes);
+    else this.#parked = { item, parsed, bytes };
   }
 
   #parse(item: StreamItem, bytes: Buffer): ParsedRequest | undefined {

@@ -56,6 +56,24 @@ suite("bulk streams", () => {
     await Promise.all(Array.from({ length: 8 }, (_, stream) => send(stream, 4_000, 200)));
   });
 
+  test("bad messages among good ones are answered in their place", async (t) => {
+    const raw = new InferenceTestClient(server.grpcAddress);
+    t.after(() => raw.grpc.close());
+    const stream = raw.stream();
+    const rows = new NumberedRows(1, width);
+    const asked = Array.from({ length: 200 }, (_, i) => `${i % 5 === 3 ? "bad" : "good"}-${i}`);
+    for (const id of asked) {
+      const message = rows.message(100);
+      const request = id.startsWith("bad") ? { ...message, model: "nobody", id } : { ...message, id };
+      stream.send(encodeInferRequest(toInferenceRequest(request)));
+    }
+    assert.equal((await stream.finish()).code, statusCodes.OK);
+    assert.deepEqual(stream.ids, asked);
+    for (const { errorMessage, response } of stream.responses) {
+      assert.equal(errorMessage === "", response.id.startsWith("good"), errorMessage);
+    }
+  });
+
   test("a slow reader gets every row, and others are not held up by it", async () => {
     let isSlowDone = false;
     const slow = send(1, 2_000, 20, 10).then(() => (isSlowDone = true));
