@@ -20,7 +20,8 @@ import { levelOf, overLimit, type QueuePolicy, queueFull, queuePolicy, timeoutOf
 import { ReplySequencer } from "./reply-sequencer.ts";
 import { bytesAtLength, inputBytes, type Measurer, noMeasure, onlyBucketName } from "./request-measure.ts";
 import { RequestQueue } from "./request-queue.ts";
-import { RunTimeModel } from "./run-time-model.ts";
+import { predictRunMs, RunTimeModel } from "./run-time-model.ts";
+import { RunUnderWay } from "./run-under-way.ts";
 import { pushbackMs } from "./service-rate.ts";
 import { SlotLimit } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
@@ -110,6 +111,8 @@ export class BatchedModel implements Model {
   /** Only where a latency target asks for it. */
   readonly #arrivals: ArrivalRate | undefined;
   readonly #leastWait: LeastWait;
+  readonly #runUnderWay = new RunUnderWay();
+  #cancelLateTimer: (() => void) | undefined;
   #running = 0;
   #shortestRunMs = 0;
   #searchedMs = Number.NEGATIVE_INFINITY;
@@ -219,8 +222,8 @@ export class BatchedModel implements Model {
 
   #takeBatch(isAhead: boolean): Batch | undefined {
     const now = this.#options.clock.now();
-    // Sent ahead, a batch of one tenant's would be in front of what another, who may have waited longer for a turn, sends meanwhile.
-    if (isAhead && this.#queue.isShared(now)) return undefined;
+    // Sent ahead early, a batch of one tenant's would be in front of what another one sends meanwhile.
+    if (isAhead && this.#queue.isShared(now) && !this.#isLate(now)) return undefined;
     const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
     if (this.#admission.isShedding) this.#shed(now);
     const forecast = this.#forecast(now);
@@ -244,7 +247,32 @@ export class BatchedModel implements Model {
     this.#running += entries.length;
     this.#admission.onTaken(shortestMs, waitMs / entries.length, now);
     const reason = this.#onDrained !== undefined && decision.reason === "idle" ? "drain" : decision.reason;
+    this.#runUnderWay.onTaken({ rows: decision.rows, shapeBucket: shapeBucketOf(entries) }, isAhead, now);
     return { entries, rows: decision.rows, reason, takenMs: now, isAhead };
+  }
+
+  /** Whether the run under way is about to end, so that its process should have the next batch; if not, asks for a turn when it is. */
+  #isLate(now: number): boolean {
+    if (this.#runners.size !== 1) return false; // nobody knows whose turn ends next
+    const fromMs = this.#runUnderWay.nextFromMs(({ rows, shapeBucket }) => {
+      const estimate = this.#runTimes.estimate(shapeBucket);
+      return estimate === undefined ? undefined : predictRunMs(estimate, rows);
+    });
+    if (now >= fromMs) return true;
+    if (fromMs < Number.POSITIVE_INFINITY && this.#cancelLateTimer === undefined) {
+      this.#cancelLateTimer = this.#options.clock.after(fromMs - now, () => {
+        this.#cancelLateTimer = undefined;
+        if (this.hasWaiting) this.#wake();
+      });
+    }
+    return false;
+  }
+
+  #onBatchEnded(batch: Batch): void {
+    this.#running -= batch.entries.length;
+    this.#runUnderWay.onEnded(this.#options.clock.now());
+    this.#cancelLateTimer?.();
+    this.#cancelLateTimer = undefined;
   }
 
   #forecast(now: number): Forecast | undefined {
@@ -264,7 +292,7 @@ export class BatchedModel implements Model {
 
   /** A batch has its answers: one list of tensors for each entry. */
   complete(batch: Batch, record: BatchRecord, outputs: readonly (readonly Tensor[])[]): void {
-    this.#running -= batch.entries.length;
+    this.#onBatchEnded(batch);
     const runMs = record.endedMs - record.takenMs;
     this.#shortestRunMs = this.#shortestRunMs === 0 ? runMs : Math.min(this.#shortestRunMs * shortestRunDecay, runMs);
     this.#options.observers.onBatch(this.description, { ...record, ...this.#learn(batch, record) });
@@ -293,8 +321,7 @@ export class BatchedModel implements Model {
   }
 
   #learn(batch: Batch, record: BatchRecord): Required<Pick<BatchRecord, "runTime" | "shapeBucket">> {
-    let bucket = 0; // padded entries run at the length of the longest; others have one shape, hence one bucket, or nearly so
-    for (const { measure } of batch.entries) bucket = Math.max(bucket, measure.shapeBucket);
+    const bucket = shapeBucketOf(batch.entries);
     const busyMs = record.computeInputMs + record.computeInferMs + record.computeOutputMs;
     const runTime = batch.isAhead
       ? this.#runTimes.learnBusy(bucket, batch.rows, busyMs)
@@ -314,7 +341,7 @@ export class BatchedModel implements Model {
 
   /** A batch failed for good: every request in it gets the error. */
   fail(batch: Batch, record: BatchRecord, error: InferenceError): void {
-    this.#running -= batch.entries.length;
+    this.#onBatchEnded(batch);
     this.#options.observers.onBatch(this.description, record);
     this.#charge(batch, record.endedMs - record.takenMs);
     for (const entry of batch.entries) this.#fail(entry, error);
@@ -324,7 +351,7 @@ export class BatchedModel implements Model {
 
   /** A batch failed in a way that may be one member's doing: each of them runs again alone, in front of all others. */
   retryAlone(batch: Batch, record: BatchRecord): void {
-    this.#running -= batch.entries.length;
+    this.#onBatchEnded(batch);
     this.#options.observers.onBatch(this.description, record);
     for (const entry of batch.entries) entry.isAlone = true;
     this.#queue.unshift(batch.entries);
@@ -333,7 +360,7 @@ export class BatchedModel implements Model {
 
   /** A batch could not be handed over: its requests wait on. */
   putBack(batch: Batch): void {
-    this.#running -= batch.entries.length;
+    this.#onBatchEnded(batch);
     this.#queue.unshift(batch.entries);
     this.#wake();
   }
@@ -582,6 +609,13 @@ function sizeInBatch<T extends Pick<QueueEntry, "inputs" | "rows" | "byteLength"
   const { inputs, rows, byteLength } = entry;
   const padded = bytesAtLength(entry, entry.measure.paddedLength);
   return { inputs, rows, byteLength: padded, growth: padded / Math.max(1, byteLength) };
+}
+
+/** Padded entries run at the length of the longest; others have one shape, hence one bucket, or nearly so. */
+function shapeBucketOf(entries: readonly QueueEntry[]): number {
+  let bucket = 0;
+  for (const { measure } of entries) bucket = Math.max(bucket, measure.shapeBucket);
+  return bucket;
 }
 
 /** The earlier of the call's deadline and the request's own `sluice_timeout_ms`, which counts from its arrival. */

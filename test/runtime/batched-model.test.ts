@@ -799,6 +799,29 @@ describe("several tenants", () => {
     assert.equal(subject.model.take(true)?.rows, 2);
   });
 
+  it("get the next batch sent ahead just before the one under way ends", () => {
+    const subject = new Subject({ max_batch_size: 2 });
+    for (let run = 0; run < 3; run++) {
+      subject.ask([0, 0]);
+      subject.runner.take();
+      subject.runner.succeed(100);
+    }
+    for (const tenant of ["a", "a", "a", "a", "b"]) subject.ask([0], { tenant });
+    subject.runner.take();
+    const { offers } = subject.runner;
+    assert.equal(subject.model.take(true), undefined);
+    subject.clock.advance(80);
+    assert.deepEqual([subject.model.take(true), subject.runner.offers], [undefined, offers]);
+    subject.ask([0], { tenant: "b" }); // comes in time for the next batch
+    subject.clock.advance(11);
+    assert.equal(subject.runner.offers, offers + 2);
+    const ahead = subject.model.take(true);
+    assert.deepEqual(
+      ahead?.entries.map(({ context }) => context.tenant),
+      ["a", "b"],
+    );
+  });
+
   it("may ask for priorities as far as their share says", () => {
     const shares: TenantShares = { find: (name) => ({ name, weight: 1, highestPriority: name === "low" ? 2 : 1 }) };
     const dynamic_batching = { priority_levels: 2, default_priority_level: 2 };
