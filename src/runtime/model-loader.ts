@@ -218,7 +218,8 @@ export class ModelLoader {
     if (plan !== undefined) {
       const maxBacklogSequences = parameters.maxBacklogSequences ?? config.maxBacklogSequences;
       const sequences = { ...limits, plan, instances: loaded.length, maxBacklogSequences };
-      return new SequenceVersion(new SequenceModel(description, sequences), loaded, { ...instanceOptions, plan });
+      const model = new SequenceModel(description, sequences);
+      return inChunks(new SequenceVersion(model, loaded, { ...instanceOptions, plan }), limits);
     }
     const model = new BatchedModel(description, {
       ...limits,

@@ -105,6 +105,13 @@ const initial = (data: string) => `initial_state { name: "start" data_type: TYPE
 const falseTrue = (type: string, no: number | string, yes: number | string) => `${type}_false_true: [ ${no}, ${yes} ]`;
 const numbers = (...values: number[]) => Buffer.from(Float32Array.from(values).buffer);
 
+const isDecoupled = "model_transaction_policy { decoupled: true }\n";
+const chunks = (along: number, size: number) =>
+  isDecoupled +
+  parameter("sluice_chunk_axis", along) +
+  parameter("sluice_chunk_size", size) +
+  parameter("sluice_split_oversized", "false");
+
 /** Models with a sequence batcher. */
 export const sequenceModels: readonly ComparedModel[] = [
   {
@@ -173,6 +180,12 @@ export const sequenceModels: readonly ComparedModel[] = [
     versions: one(controls(float, uint64)),
   },
   {
+    name: "sum_pieces",
+    config: `max_batch_size: 4\nsequence_batching { max_sequence_idle_microseconds: 60000000 direct { }
+      ${state(initial("zero_data: true"))} }\n${isDecoupled}${parameter("sluice_chunk_axis", 1)}${sumTensors}`,
+    versions: one(sums(["N", 2])),
+  },
+  {
     name: "fragile",
     config: `max_batch_size: 2\nsequence_batching { max_sequence_idle_microseconds: 60000000 direct { }
       state { input_name: "STATE" output_name: "NEXT" data_type: TYPE_FP32 dims: [ 1 ]
@@ -199,13 +212,6 @@ const elementwise = modelBytes({
   output: [value("DOUBLED", float, ["N", "T"]), value("NEGATED", float, ["N", "T"])],
 });
 const pieces = x("-1") + io("output", "DOUBLED", "FP32", "-1") + io("output", "NEGATED", "FP32", "-1");
-const isDecoupled = "model_transaction_policy { decoupled: true }\n";
-const chunks = (along: number, size: number) =>
-  isDecoupled +
-  parameter("sluice_chunk_axis", along) +
-  parameter("sluice_chunk_size", size) +
-  parameter("sluice_split_oversized", "false");
-
 /** Models that answer a request any number of times. */
 export const decoupledModels: readonly ComparedModel[] = [
   {

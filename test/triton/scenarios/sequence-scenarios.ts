@@ -281,6 +281,20 @@ export const sequenceScenarios: readonly Scenario[] = [
     },
   },
   {
+    id: "sequence: sum_pieces, decoupled",
+    async play(player) {
+      const stream = player.stream("s");
+      const messages: InSequence[] = [{ id: 1, start: true }, { id: 1 }, { id: 1, end: true }];
+      for (const [i, sequence] of messages.entries()) {
+        stream.send({ ...pair("sum_pieces", [1, 2], sequence), id: `m${i}` });
+        await stream.heard(2 * (i + 1));
+      }
+      stream.send({ ...pair("sum_pieces", [1, 2], { id: 1 }), id: "after the end" });
+      await stream.end();
+      await player.ask("unary", pair("sum_pieces", [1, 2], { id: 2, start: true }));
+    },
+  },
+  {
     id: "sequence: parameters on a model without",
     async play(player) {
       await player.ask("start", floatRows("plain", [[1]], { parameters: sequenceParameters({ id: 1, start: true }) }));
