@@ -8,7 +8,8 @@ import type { BatchRecord } from "./observer.ts";
 import type { ProcessSlot, Resident } from "./process-slot.ts";
 import type { ProcessExit, RuntimeProcess } from "./runtime-process.ts";
 import { membersOf, type SequenceBatch, writeSequenceBatch } from "./sequence-batch.ts";
-import type { SequenceModel, SequenceRunner } from "./sequence-model.ts";
+import type { SequenceModel } from "./sequence-model.ts";
+import type { SequenceRunner } from "./sequence-queue.ts";
 import { transferStates } from "./state-transfer.ts";
 
 export interface SequenceInstanceOptions extends Omit<InstanceOptions, "onAvailability"> {

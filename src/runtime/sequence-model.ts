@@ -13,13 +13,24 @@ import type { Model, ModelDescription } from "./model.ts";
 import type { BatchRecord, Observer, SequenceEnd } from "./observer.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import { queueFull } from "./queue-policy.ts";
-import type { Sequence, SequenceItem, SequenceSlot } from "./sequence.ts";
+import { isPlaced, type PlacedSequence, type Sequence, type SequenceItem } from "./sequence.ts";
 import type { SequenceBatch, SequenceBatchRow } from "./sequence-batch.ts";
-import { decideDirect, decideOldest, isReady, type SequenceDecision, type SequencePolicy } from "./sequence-batcher.ts";
-import { correlationElement, type SequenceId, sequencePosition } from "./sequence-id.ts";
+import { isReady } from "./sequence-batcher.ts";
+import {
+  cancelledError,
+  deadlineError,
+  expiredError,
+  fullRetryAfterMs,
+  lostError,
+  unknownError,
+} from "./sequence-errors.ts";
+import { expireSequences, hopelessItem, isLate } from "./sequence-expiry.ts";
+import { type SequenceId, sequencePosition } from "./sequence-id.ts";
+import { SequenceQueue, type SequenceRunner } from "./sequence-queue.ts";
+import { SequenceReader } from "./sequence-request.ts";
 import { type Arrival, SequenceTable } from "./sequence-table.ts";
 import { SlotLimit } from "./slot-limit.ts";
-import { Validator, type ValidRequest } from "./validator.ts";
+import type { ValidRequest } from "./validator.ts";
 
 export interface SequenceModelOptions {
   readonly clock: Clock;
@@ -33,14 +44,6 @@ export interface SequenceModelOptions {
   readonly slotBytes: number;
 }
 
-/** Where the batches of one instance run. */
-export interface SequenceRunner {
-  /** The instance has something to run: asks for a turn; the runner then calls {@link SequenceModel.take}. */
-  offer(): void;
-}
-
-/** How long a refused request is asked to wait. */
-const fullRetryAfterMs = 100;
 /** A lost sequence is remembered for at least so long, so that its caller hears of it. */
 const shortestMemoryMs = 60_000;
 
@@ -51,15 +54,11 @@ const shortestMemoryMs = 60_000;
 export class SequenceModel implements Model {
   readonly description: ModelDescription;
   readonly #options: SequenceModelOptions;
-  readonly #validator: Validator;
-  readonly #policy: SequencePolicy;
+  readonly #reader: SequenceReader;
   readonly #slotLimit: SlotLimit;
   readonly #table: SequenceTable;
-  readonly #runners: (SequenceRunner | undefined)[];
-  /** Under the oldest strategy: sequences of each instance with a request that may run, in the order in which it could have run. */
-  readonly #ready: Sequence[][];
-  /** Since when each instance cannot run, and why; undefined: it can. */
-  readonly #failures: (InferenceError | undefined)[];
+  /** One for each instance. */
+  readonly #queues: readonly SequenceQueue[];
   #waiting = 0;
   #waitingBytes = 0;
   #running = 0;
@@ -71,6 +70,8 @@ export class SequenceModel implements Model {
   #family = new Set<SequenceModel>([this]);
   /** Another version serves in its place, and it lives on until its sequences have ended. */
   #isReplaced = false;
+  /** It was drained: nothing of it can run any more. */
+  #isEnded = false;
 
   constructor(description: ModelDescription, options: SequenceModelOptions) {
     const { name, config, signature } = description;
@@ -78,13 +79,11 @@ export class SequenceModel implements Model {
     this.description = description;
     this.#options = options;
     const maxRows = Math.max(1, config.max_batch_size ?? 0);
-    this.#policy = { strategy: plan.strategy, maxRows, maxBytes: options.slotBytes };
+    const policy = { strategy: plan.strategy, maxRows, maxBytes: options.slotBytes };
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? maxRows : 0);
-    this.#validator = new Validator(name, signature);
+    this.#reader = new SequenceReader(name, signature, plan);
     this.#table = new SequenceTable({ instances, slots: plan.slots, maxBacklog: options.maxBacklogSequences });
-    this.#runners = new Array<SequenceRunner | undefined>(instances).fill(undefined);
-    this.#ready = Array.from({ length: instances }, () => []);
-    this.#failures = new Array<InferenceError | undefined>(instances).fill(undefined);
+    this.#queues = Array.from({ length: instances }, () => new SequenceQueue(policy, options.clock));
   }
 
   /** Requests waiting or running. */
@@ -94,12 +93,12 @@ export class SequenceModel implements Model {
 
   /** Whether an instance has something to run. */
   hasWork(instance: number): boolean {
-    return this.#isOldest ? (this.#ready[instance] ?? []).length > 0 : this.#table.slotsOf(instance).some(isReady);
+    return this.#queue(instance).hasWork(this.#table.slotsOf(instance));
   }
 
   /** An instance can run batches from now on. */
   setRunner(instance: number, runner: SequenceRunner): void {
-    this.#runners[instance] = runner;
+    this.#queue(instance).runner = runner;
     if (this.hasWork(instance)) runner.offer();
   }
 
@@ -122,18 +121,15 @@ export class SequenceModel implements Model {
   /** The next batch for an instance that is free now; undefined: nothing to run yet. */
   take(instance: number): SequenceBatch | undefined {
     const now = this.#options.clock.now();
-    this.#endHopeless(instance, now);
-    const decision = this.#decide(instance, now);
-    if (decision.kind === "wait") {
-      this.#options.clock.after(decision.untilMs - now, () => this.#runners[instance]?.offer());
-    }
+    const queue = this.#queue(instance);
+    this.#endHopeless(instance, queue, now);
+    const decision = queue.take(this.#table.slotsOf(instance));
     if (decision.kind !== "batch") {
       this.#checkDrained();
       return undefined;
     }
     const rows = decision.rows.map((sequence) => (sequence === undefined ? undefined : this.#start(sequence, now)));
     const count = rows.reduce((sum, row) => (row === undefined ? sum : sum + 1), 0);
-    if (this.#isOldest) this.#ready[instance]?.splice(0, count);
     this.#options.observers.onTaken(this.description, count);
     return { rows, reason: decision.reason, takenMs: now };
   }
@@ -240,7 +236,7 @@ export class SequenceModel implements Model {
 
   /** An instance cannot run for the time being, or can again (undefined). What waits for one that cannot fails. */
   setFailure(instance: number, error: InferenceError | undefined): void {
-    this.#failures[instance] = error;
+    this.#queue(instance).failure = error;
     this.#table.setOnline(instance, error === undefined);
     if (error === undefined) {
       this.#promoteAll();
@@ -254,7 +250,8 @@ export class SequenceModel implements Model {
 
   /** Undefined: it can answer. Otherwise why none of its instances can. */
   get unavailable(): InferenceError | undefined {
-    return this.#failures.every((failure) => failure !== undefined) ? this.#failures[0] : undefined;
+    const failures = this.#queues.map(({ failure }) => failure);
+    return failures.includes(undefined) ? undefined : failures[0];
   }
 
   /** Begins no further sequence and answers what it has accepted, also what still comes for sequences that have begun; resolves when nothing is left. */
@@ -301,15 +298,14 @@ export class SequenceModel implements Model {
   adopt(from: SequenceModel, original: Sequence, own: PlacedSequence, stateShape: number | undefined): void {
     if (stateShape === undefined || !canMove(original) || original.slot === undefined) {
       this.#table.close(own);
-      const promoted = this.#table.release(own);
-      if (promoted !== undefined) this.#makeReady(promoted);
+      this.#release(own, undefined);
       return;
     }
     own.hasState = original.hasState;
     own.stateShape = stateShape;
     own.activeMs = original.activeMs;
     this.#table.register(own);
-    if (original.signal !== undefined) this.#listenTo(own, original.signal);
+    if (original.signal !== undefined) this.#listen(own, original.signal);
     this.#wakeAt(own.activeMs + this.#options.plan.idleMs);
     this.#tell();
     from.#table.close(original);
@@ -332,37 +328,14 @@ export class SequenceModel implements Model {
     }
   }
 
-  get #isOldest(): boolean {
-    return this.#policy.strategy.kind === "oldest";
-  }
-
-  #decide(instance: number, now: number): SequenceDecision {
-    if (!this.#isOldest) return decideDirect(this.#table.slotsOf(instance), this.#policy, now);
-    const ready = (this.#ready[instance] ?? []).filter(isReady);
-    this.#ready[instance] = ready;
-    return decideOldest(ready, this.#policy, now);
+  #queue(instance: number): SequenceQueue {
+    return this.#queues[instance] as SequenceQueue; // one for each instance
   }
 
   #admit(request: InferenceRequest, context: RequestContext, reply: Reply, now: number): void {
-    const { name } = this.description;
-    const { id, isStart, isEnd } = sequencePosition(request.parameters);
-    const unavailable = this.unavailable;
-    if (unavailable !== undefined) throw unavailable;
-    const valid = this.#validator.validate(request, false);
-    const control = this.#options.plan.controls.find(({ kind }) => kind === "correlation");
-    const correlation = control === undefined ? undefined : correlationElement(id ?? 0n, control, name, request.id);
-    if (valid.rows !== 1) {
-      throw new InferenceError(
-        "invalid",
-        `inference request to model '${name}' must specify batch-size 1 due to requirements of sequence batcher`,
-      );
-    }
-    if (id === undefined) {
-      throw new InferenceError(
-        "invalid",
-        `inference request to model '${name}' must specify a non-zero or non-empty correlation ID`,
-      );
-    }
+    const refusal = this.unavailable ?? (this.#isEnded ? this.#draining : undefined);
+    if (refusal !== undefined) throw refusal;
+    const { valid, id, isStart, isEnd, correlation } = this.#reader.read(request);
     if (this.#draining !== undefined && isStart) throw this.#draining;
     const { kind, sequence } = this.#sequenceOf(id, isStart, request);
     const entry = new QueueEntry(request, context, reply, valid, context.deadlineMs);
@@ -386,10 +359,7 @@ export class SequenceModel implements Model {
         this.#tell();
         return arrival;
       case "unknown":
-        throw new InferenceError(
-          "invalid",
-          `inference request for sequence ${id} to model '${name}' must specify the START flag on the first request of the sequence`,
-        );
+        throw unknownError(id, name);
       case "lost":
         throw lostError(id, name);
       case "full":
@@ -413,7 +383,7 @@ export class SequenceModel implements Model {
     this.#options.observers.onAdmitted(this.description, entry);
     sequence.waiting.push(item);
     this.#count(item, 1);
-    this.#listen(sequence, entry.context);
+    if (entry.context.isStreamed === true) this.#listen(sequence, entry.context.signal);
     if (sequence.slot === undefined) this.#limitBacklog(sequence, entry, now);
     if (item.isEnd) this.#table.close(sequence);
     if (sequence.waiting.length === 1) this.#makeReady(sequence);
@@ -429,30 +399,18 @@ export class SequenceModel implements Model {
   }
 
   /** A caller who leaves its stream leaves those of its sequences that it waits for; others it may go on with elsewhere (Triton's rule). */
-  #listen(sequence: Sequence, context: RequestContext): void {
-    if (context.isStreamed !== true) return;
-    const { signal } = context;
-    if (signal !== sequence.signal) this.#listenTo(sequence, signal);
-  }
-
-  #listenTo(sequence: Sequence, signal: AbortSignal): void {
-    sequence.unlisten?.();
-    const onAbort = () => {
+  #listen(sequence: Sequence, signal: AbortSignal): void {
+    if (signal === sequence.signal) return;
+    sequence.listen(signal, () => {
       if (!sequence.isQuiet) this.#cancel(sequence);
-    };
-    signal.addEventListener("abort", onAbort);
-    sequence.signal = signal;
-    sequence.unlisten = () => signal.removeEventListener("abort", onAbort);
+    });
   }
 
   /** The first waiting request of a sequence may run now, if it has a slot and nothing of it runs. */
   #makeReady(sequence: Sequence): void {
     const { slot } = sequence;
     if (slot === undefined || !isReady(sequence)) return;
-    sequence.readyMs = this.#options.clock.now();
-    const ready = this.#ready[slot.instance];
-    if (this.#isOldest && ready?.includes(sequence) === false) ready.push(sequence);
-    this.#runners[slot.instance]?.offer();
+    this.#queue(slot.instance).add(sequence);
   }
 
   #start(sequence: Sequence, now: number): SequenceBatchRow {
@@ -482,9 +440,7 @@ export class SequenceModel implements Model {
 
   /** @param reason undefined: it has not ended, but lives on in another version */
   #release(sequence: Sequence, reason: SequenceEnd | undefined): void {
-    sequence.unlisten?.();
-    sequence.unlisten = undefined;
-    sequence.signal = undefined;
+    sequence.unlisten();
     const promoted = this.#table.release(sequence);
     if (promoted !== undefined) this.#makeReady(promoted);
     if (reason !== undefined) this.#options.observers.onSequenceEnd(this.description, sequence.endReason ?? reason);
@@ -529,17 +485,21 @@ export class SequenceModel implements Model {
 
   /** Fails what waits of a sequence whose instance cannot run. */
   #abandon(sequence: Sequence, error: InferenceError): void {
+    if (!sequence.isClosed) this.#table.remember(sequence, this.#options.clock.now());
     this.#end(sequence, "lost", () => error);
   }
 
   /** Ends the sequences of an instance whose next request nobody waits for any more. */
-  #endHopeless(instance: number, now: number): void {
-    for (const sequence of [...this.#table.slotsOf(instance)]) {
-      const front = sequence?.waiting[0];
-      if (sequence === undefined || front === undefined) continue;
-      const { context, deadlineMs } = front.entry;
-      if (context.isCancelled) this.#cancel(sequence);
-      else if (deadlineMs <= now) this.#cancel(sequence, front);
+  #endHopeless(instance: number, queue: SequenceQueue, now: number): void {
+    for (;;) {
+      const hopeless = queue
+        .candidates(this.#table.slotsOf(instance))
+        .filter(({ waiting }) => hopelessItem(waiting.slice(0, 1), now) !== undefined);
+      if (hopeless.length === 0) return;
+      for (const sequence of hopeless) {
+        const [front] = sequence.waiting;
+        if (front !== undefined) this.#cancel(sequence, isLate(front, now) ? front : undefined);
+      }
     }
   }
 
@@ -557,30 +517,14 @@ export class SequenceModel implements Model {
 
   #sweep(now: number): void {
     const { idleMs } = this.#options.plan;
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const sequence of [...this.#table.all()]) {
-      const late = sequence.waiting.find(({ entry }) => entry.context.isCancelled || entry.deadlineMs <= now);
-      if (late !== undefined) {
-        this.#cancel(sequence, late.entry.deadlineMs <= now ? late : undefined);
-      } else if (sequence.slot === undefined && sequence.expiresMs <= now) {
-        this.#end(sequence, "expired", expiredError);
-      } else if (sequence.slot !== undefined && sequence.isQuiet && sequence.activeMs + idleMs <= now) {
-        this.#end(sequence, "idle", expiredError);
-      } else {
-        nextMs = Math.min(nextMs, this.#nextEventOf(sequence, now));
-      }
+    const { expired, nextMs } = expireSequences(this.#table.all(), now, idleMs);
+    for (const { sequence, reason, late } of expired) {
+      if (reason === "cancelled") this.#cancel(sequence, late);
+      else this.#end(sequence, reason, expiredError);
     }
     this.#table.forgetBefore(now - Math.max(idleMs, shortestMemoryMs));
     if (nextMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMs);
     this.#checkDrained();
-  }
-
-  #nextEventOf(sequence: Sequence, now: number): number {
-    const { idleMs } = this.#options.plan;
-    if (sequence.isQuiet) return sequence.activeMs + idleMs;
-    let nextMs = Math.min(sequence.slot === undefined ? sequence.expiresMs : Number.POSITIVE_INFINITY, now + idleMs);
-    for (const { entry } of sequence.waiting) nextMs = Math.min(nextMs, entry.deadlineMs);
-    return nextMs;
   }
 
   #count({ entry }: SequenceItem, sign: 1 | -1): void {
@@ -603,6 +547,7 @@ export class SequenceModel implements Model {
     if (this.#draining === undefined || this.pending > 0) return;
     if (this.#isReplaced && !this.#table.isEmpty) return;
     this.#cancelTimer?.();
+    this.#isEnded = true;
     this.#family.delete(this);
     for (const resolve of this.#onDrained.splice(0)) resolve();
   }
@@ -610,33 +555,4 @@ export class SequenceModel implements Model {
 
 function canMove(sequence: Sequence): boolean {
   return sequence.isQuiet && !sequence.isClosed;
-}
-
-/** A sequence in a slot, at this moment. */
-export type PlacedSequence = Sequence & { readonly slot: SequenceSlot };
-
-function isPlaced(sequence: Sequence | undefined): sequence is PlacedSequence {
-  return sequence?.slot !== undefined;
-}
-
-function lostError(id: SequenceId, modelName: string): InferenceError {
-  return new InferenceError(
-    "sequence_lost",
-    `sequence ${id} of model '${modelName}' has lost its state because a runtime process ended: begin it again with the START flag`,
-    { retryAfterMs: -1 },
-  );
-}
-
-function cancelledError(): InferenceError {
-  return new InferenceError("cancelled", "the sequence of the request was cancelled");
-}
-
-function deadlineError(): InferenceError {
-  return new InferenceError("deadline", "the deadline passed before the request could run", { retryAfterMs: -1 });
-}
-
-function expiredError(): InferenceError {
-  return new InferenceError("queue_timeout", "timeout of the corresponding sequence has been expired", {
-    retryAfterMs: fullRetryAfterMs,
-  });
 }

@@ -87,6 +87,7 @@ export class SequenceTable {
     const slot = this.#backlog.size === 0 ? this.#takeFree() : undefined;
     if (slot === undefined) return undefined;
     const sequence = new Sequence(id, sequenceKey(id));
+    sequence.activeMs = Number.POSITIVE_INFINITY; // not idle before it is there
     this.#settle(sequence, slot);
     return sequence;
   }

@@ -17,6 +17,13 @@ export interface SequenceSlot {
   readonly number: number;
 }
 
+/** A sequence in a slot, at this moment. */
+export type PlacedSequence = Sequence & { readonly slot: SequenceSlot };
+
+export function isPlaced(sequence: Sequence | undefined): sequence is PlacedSequence {
+  return sequence?.slot !== undefined;
+}
+
 /** Requests of one id from its START to its END, in the order in which they came. At most one of them runs at a time. */
 export class Sequence {
   readonly id: SequenceId;
@@ -37,18 +44,34 @@ export class Sequence {
   activeMs = 0;
   /** When its first waiting request could have run. */
   readyMs = 0;
+  /** It stands in the list of its instance's ready sequences. */
+  isListed = false;
   /** While it waits in the backlog: when all of it fails, by the `timeout` of its requests. */
   expiresMs = Number.POSITIVE_INFINITY;
   /** Why it was ended before its END; undefined: it was not. */
   endReason: SequenceEnd | undefined;
-  /** Stops listening to the caller of its stream. */
-  unlisten: (() => void) | undefined;
-  /** The signal that it listens to. */
+  /** Of the caller of its stream, which it listens to; undefined: it came by unary calls. */
   signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
 
   constructor(id: SequenceId, key: string) {
     this.id = id;
     this.key = key;
+  }
+
+  /** Listens to the caller of a stream in place of another one. */
+  listen(signal: AbortSignal, onAbort: () => void): void {
+    if (signal === this.signal) return;
+    this.unlisten();
+    signal.addEventListener("abort", onAbort);
+    this.signal = signal;
+    this.#onAbort = onAbort;
+  }
+
+  unlisten(): void {
+    if (this.#onAbort !== undefined) this.signal?.removeEventListener("abort", this.#onAbort);
+    this.signal = undefined;
+    this.#onAbort = undefined;
   }
 
   /** Whether nothing of it waits or runs. */
