@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServeConfig } from "../../src/config.ts";
 import type { RunningServer } from "../../src/serve.ts";
+import { sumModel, sumState, writeSequenceModel } from "../support/sequence-models.ts";
 import { startTestServer } from "../support/test-server.ts";
 
 /** The root of the checkout. */
@@ -16,6 +17,8 @@ const unloadedModel = "diabetes";
 const exampleModels = ["breast_cancer", "diabetes", "digits"];
 
 const decoupledModel = "decoupled_rows";
+
+const sequenceModel = "sum";
 
 /** Writes a Triton repository with the models that the foreign clients call into a folder. */
 function writeInteropRepository(folder: string): void {
@@ -32,6 +35,8 @@ function writeInteropRepository(folder: string): void {
     join(folder, decoupledModel, "config.pbtxt"),
     'parameters { key: "sluice_chunk_axis" value { string_value: "0" } }',
   );
+  const batching = `sequence_batching { max_sequence_idle_microseconds: 60000000 direct { } ${sumState} }`;
+  writeSequenceModel(folder, sequenceModel, sumModel(), `max_batch_size: 8\n${batching}`);
   for (const model of zooModels) {
     mkdirSync(join(folder, model, "1"), { recursive: true });
     cpSync(join(root, "test", "fixtures", "zoo", model, "model.onnx"), join(folder, model, "1", "model.onnx"));
@@ -41,6 +46,8 @@ function writeInteropRepository(folder: string): void {
 /** A server under explicit model control over a fresh repository in `folder`; every model but `diabetes` is loaded. */
 export async function startInteropServer(folder: string, options: Partial<ServeConfig> = {}): Promise<RunningServer> {
   writeInteropRepository(folder);
-  const loadModel = [...exampleModels, ...zooModels, decoupledModel].filter((model) => model !== unloadedModel);
+  const loadModel = [...exampleModels, ...zooModels, decoupledModel, sequenceModel].filter(
+    (model) => model !== unloadedModel,
+  );
   return await startTestServer(folder, { modelControl: "explicit", loadModel, ...options });
 }

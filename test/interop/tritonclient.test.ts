@@ -31,6 +31,7 @@ test("tritonclient.grpc", needs("python"), async () => {
     "asynchronous",
     "stream",
     "decoupled",
+    "sequences",
     "grpc_error",
     "errors",
     "deadline",

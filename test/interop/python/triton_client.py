@@ -140,6 +140,35 @@ def decoupled() -> None:
     assert client.get_model_config("decoupled_rows").config.model_transaction_policy.decoupled
 
 
+def sequences() -> None:
+    """Parameters of sequences in both kinds of calls; the state is the server's."""
+
+    def options(i: int, count: int) -> dict:
+        return {"sequence_start": i == 0, "sequence_end": i == count - 1}
+
+    one = np.array([[1]], dtype=np.float32)
+    for sequence_id in (17, "seventeen"):
+        for i in range(3):
+            answer = client.infer("sum", [tensor("X", one, "FP32")], sequence_id=sequence_id, **options(i, 3))
+            equal(answer.as_numpy("Y").tolist(), [[i + 1]])
+    answers: "queue.Queue[tuple]" = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    for i in range(20):
+        for sequence_id in (1, 2, "three"):
+            given = options(i, 20)
+            client.async_stream_infer("sum", [tensor("X", one, "FP32")], sequence_id=sequence_id, **given)
+    client.async_stream_infer("sum", [tensor("X", one, "FP32")], sequence_id=4)
+    for i in range(20):
+        for _ in range(3):
+            result, error = answers.get(timeout=60)
+            assert error is None, error
+            equal(result.as_numpy("Y").tolist(), [[i + 1]])
+    _, error = answers.get(timeout=60)
+    assert "inference request for sequence 4 to model 'sum' must specify the START flag" in error.message()
+    client.stop_stream()
+    fails("INVALID_ARGUMENT", client.infer, "sum", [tensor("X", one, "FP32")])
+
+
 def grpc_error() -> None:
     """With `triton_grpc_error` the stream ends with the status of its first bad item, as Triton's does."""
     ended = threading.Event()
@@ -221,6 +250,7 @@ run(
         asynchronous,
         stream,
         decoupled,
+        sequences,
         grpc_error,
         errors,
         deadline,
