@@ -18,6 +18,11 @@ const inapplicable = [
   "sluice_latency_target_ms",
   "sluice_max_batch_elements",
   "sluice_max_batch_cost",
+  "sluice_cost_input",
+  "sluice_length_buckets",
+  "sluice_length_axes",
+  "sluice_mask_input",
+  "sluice_length_input",
   "sluice_prefetch",
   "sluice_split_oversized",
 ];
@@ -34,6 +39,9 @@ export function checkSequences(config: ModelConfig, name: string): void {
   const parameter = inapplicable.find((key) => config.parameters?.[key] !== undefined);
   if (parameter !== undefined)
     throw new InferenceError("refused", `parameter '${parameter}' does not apply to a model with sequences`);
+  const isRagged = (config.input ?? []).some(({ allow_ragged_batch }) => allow_ragged_batch === true);
+  if (isRagged || [config.batch_input, config.batch_output].some((list) => list !== undefined && list.length > 0))
+    throw new InferenceError("refused", "ragged batches and sequence_batching cannot be combined");
   checkControls(config, name);
   checkStates(batching.state ?? []);
   const { direct, oldest } = batching;

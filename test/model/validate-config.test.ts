@@ -251,6 +251,11 @@ const refusedTogether: [string, string, RegExp][] = [
   ],
   ["a cost input without a limit", ours("sluice_cost_input", "x"), /'sluice_cost_input' needs 'sluice_max_batch_cost'/],
   [
+    "ragged sequences",
+    'sequence_batching { } input { name: "X" allow_ragged_batch: true dims: [ -1 ] }',
+    /ragged batches and sequence_batching cannot be combined/,
+  ],
+  [
     "a batch limit of sequences",
     `sequence_batching { } ${ours("sluice_max_batch_elements", "9")}`,
     /'sluice_max_batch_elements' does not apply/,
