@@ -43,8 +43,11 @@ export class RequestQueue {
   readonly #order = new FairOrder<TenantLine>();
   /** The lines of all tenants that were seen; there are as many tenants as the tenants file lists, and the default one. */
   readonly #lines = new Map<string, TenantLine>();
+  /** The tenant and the line found last, because most queues have one. */
   #latestTenant: string | undefined;
   #latestLine: TenantLine | undefined;
+  /** Whose request came last. */
+  #pushedTenant: string | undefined;
   #sharedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #levelRequests: number[];
   /** Measured cost of a row: what a turn is charged for each before it has run; 0: unknown. */
@@ -98,8 +101,10 @@ export class RequestQueue {
     entry.level = level;
     entry.dueMs = this.#dueMs(entry.deadlineMs, entry.queuedMs);
     const { tenant } = entry.context;
-    if (tenant !== this.#latestTenant && this.#latestTenant !== undefined)
-      this.#sharedUntilMs = entry.queuedMs + sharedMs;
+    if (tenant !== this.#pushedTenant) {
+      if (this.#pushedTenant !== undefined) this.#sharedUntilMs = entry.queuedMs + sharedMs;
+      this.#pushedTenant = tenant;
+    }
     const line = this.#lineOf(tenant);
     line.push(entry, !this.#isArrivalOrder);
     if (line.place < 0) this.#order.enter(line);

@@ -156,6 +156,15 @@ describe("a queue of several tenants", () => {
     );
   });
 
+  it("knows for a while that it is shared, whoever asked about it in between", () => {
+    const queue = new RequestQueue(plain, () => {});
+    for (const tenant of ["a", "a"]) queue.push(entryOf({ tenant, queuedMs: 10 }), 1);
+    assert.equal(queue.isShared(10), false);
+    queue.rowsAhead("b", 1, 50, 20);
+    queue.push(entryOf({ tenant: "b", queuedMs: 20 }), 1);
+    assert.deepEqual([queue.isShared(1_019), queue.isShared(1_020)], [true, false]);
+  });
+
   it("keeps the order of arrival where that is promised", () => {
     const queue = new RequestQueue(plain, () => {}, { isArrivalOrder: true });
     for (const [id, deadlineMs] of [
