@@ -212,6 +212,22 @@ describe("LatencyObserver", () => {
     assert.equal(values.get('sluice_monitor_dropped_total{sluice_monitor="latency",sluice_reason="model_limit"}'), 2);
   });
 
+  it("shows sequences of the models that have them, and why they ended", async () => {
+    const fixture = new Fixture();
+    const model = describeModel();
+    fixture.observer.onModelState("seed", "1", "READY", { reason: "", loadMs: 1, description: model });
+    assert.doesNotMatch(await scrape(fixture.reader), /sluice_sequences/);
+    fixture.observer.onSequences(model, 3, 2);
+    fixture.observer.onSequences(model, 4, 1);
+    fixture.observer.onSequenceEnd(model, "idle");
+    const labels = 'sluice_model_name="seed",sluice_model_version="1"';
+    const text = await scrape(fixture.reader);
+    assert.ok(text.includes(`sluice_sequences{${labels},sluice_state="active"} 4`));
+    assert.ok(text.includes(`sluice_sequences{${labels},sluice_state="waiting"} 1`));
+    assert.ok(text.includes(`sluice_sequences_ended_total{${labels},sluice_reason="idle"} 1`));
+    assert.ok(text.includes(`sluice_sequences_ended_total{${labels},sluice_reason="lost"} 0`));
+  });
+
   it("counts runtime processes and why they were started again", async () => {
     const fixture = new Fixture();
     for (const event of ["started", "started", "crash", "started", "stopped"] as const) {

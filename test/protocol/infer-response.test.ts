@@ -101,6 +101,14 @@ describe("encodeInferResponse", () => {
 });
 
 describe("encodeStreamError", () => {
+  test("says that a sequence was lost", () => {
+    const error = new InferenceError("sequence_lost", "gone", { retryAfterMs: -1 });
+    const { response } = decodeStreamResponse(encodeStreamError(error, { id: "" }));
+    assert.equal(response.parameters.get("sluice_sequence_lost"), true);
+    const other = decodeStreamResponse(encodeStreamError(new InferenceError("restarting", "soon"), { id: "" }));
+    assert.equal(other.response.parameters.has("sluice_sequence_lost"), false);
+  });
+
   test("carries id, code and pushback in band", () => {
     const error = new InferenceError("queue_full", "Exceeds maximum queue size", { retryAfterMs: 12.3 });
     const bytes = encodeStreamError(error, { id: "9", parameters: new Map([["sluice_sequence_number", 4]]) });

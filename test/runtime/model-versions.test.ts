@@ -216,6 +216,22 @@ describe("a reload", () => {
   });
 });
 
+describe("what lasts longer than a request", () => {
+  it("goes on in the version that takes the place", async () => {
+    const subject = new Subject();
+    await subject.serve("1");
+    await subject.serve("1:changed");
+    await subject.serve("1:changed", "2");
+    await subject.serve("2", "3");
+    const [first, changed, second, third] = subject.loader.versions;
+    assert.deepEqual(first?.takenOver, []);
+    assert.deepEqual(changed?.takenOver, ["1 replaced"]);
+    assert.deepEqual(second?.takenOver, ["2"], "both serve");
+    assert.deepEqual(third?.takenOver, ["3", "2 replaced"]);
+    assert.ok(changed?.draining !== undefined);
+  });
+});
+
 describe("changes of one model", () => {
   it("happen in turn", async () => {
     const subject = new Subject();

@@ -519,6 +519,62 @@ describe("recycling", () => {
     assert.deepEqual(subject.events, ["started", "memory", "started", "stopped"]);
   });
 
+  it("lets a session take along what it remembers, while nothing runs", async () => {
+    const subject = new SlotSubject({ recycleBytes: 500 });
+    const model = await subject.add(1, { max_batch_size: 1 });
+    const moves: [unknown, unknown][] = [];
+    const moved = Promise.withResolvers<void>();
+    Object.assign(model.instance, {
+      move: (from: unknown, to: unknown) => {
+        moves.push([from, to]);
+        return moved.promise;
+      },
+    });
+    const old = subject.process;
+    await grow(subject, model);
+    model.ask(1);
+    subject.clock.turn();
+    await subject.answer(); // the load in the new one
+    assert.deepEqual(moves, [], "not under a run");
+    old.answer();
+    await subject.turn();
+    assert.deepEqual(moves, [[old, subject.process]]);
+    model.ask(2);
+    await subject.turn();
+    assert.deepEqual([old.pending, subject.process.pending], [0, 0], "nothing runs meanwhile");
+    moved.resolve();
+    await subject.finish();
+    assert.deepEqual(values(model), [-1, -2, 1, 2]);
+    assert.equal(subject.process.log.at(-1), "run 1");
+    assert.equal(old.hasExited, true);
+  });
+
+  it("goes on with the old process when a session cannot move", async () => {
+    const subject = new SlotSubject({ recycleBytes: 500 });
+    const model = await subject.add(1);
+    Object.assign(model.instance, { move: () => Promise.reject(new Error("by the test")) });
+    const old = subject.process;
+    await grow(subject, model);
+    await subject.answer();
+    model.ask(1);
+    subject.clock.turn();
+    old.answer();
+    await subject.finish();
+    assert.deepEqual(values(model), [-1, -2, 1]);
+    assert.deepEqual([old.hasExited, subject.process.hasExited], [false, true]);
+  });
+
+  it("tells a session that its process has ended, after what was under way has heard of it", async () => {
+    const subject = new SlotSubject();
+    const model = await subject.add(1);
+    const heard: string[] = [];
+    Object.assign(model.instance, { onLost: () => heard.push(`lost, ${model.model.hasWaiting ? "back" : "gone"}`) });
+    model.ask(1);
+    subject.clock.turn();
+    subject.process.die("crash");
+    assert.deepEqual(heard, ["lost, back"]);
+  });
+
   it("does not replace a process that merely is as large as its models", async () => {
     const subject = new SlotSubject({ recycleBytes: 500 });
     const model = await subject.add(1);

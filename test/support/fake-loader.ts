@@ -13,6 +13,8 @@ export class FakeVersion implements LoadedVersion {
   onAvailability: () => void = () => {};
   /** What it refuses requests with; undefined: it serves. */
   draining: InferenceError | undefined;
+  /** What it was asked to go on with: number of the load, and whether that one is replaced. */
+  readonly takenOver: string[] = [];
   readonly #drained = Promise.withResolvers<void>();
 
   constructor(source: ModelSource, number: number) {
@@ -24,6 +26,10 @@ export class FakeVersion implements LoadedVersion {
   drain(error: InferenceError): Promise<void> {
     this.draining = error;
     return this.#drained.promise;
+  }
+
+  async takeOver(previous: LoadedVersion, isReplaced: boolean): Promise<void> {
+    this.takenOver.push(`${(previous as FakeVersion).number}${isReplaced ? " replaced" : ""}`);
   }
 
   /** Its last request has been answered. */
