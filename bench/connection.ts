@@ -8,6 +8,17 @@ const windowBytes = 2 ** 30;
 /** One message is preceded by a byte (0: not compressed) and its length. */
 const prefixBytes = 5;
 
+/** A call ended with a status that is not OK. */
+export class StatusError extends Error {
+  override readonly name = "StatusError";
+  readonly code: number;
+
+  constructor(code: number, text: string) {
+    super(`status ${code}: ${text}`);
+    this.code = code;
+  }
+}
+
 /** A bidirectional stream from the caller's side. */
 export interface OpenStream {
   send(message: Buffer): void;
@@ -34,7 +45,7 @@ export class Connection {
     this.#session.destroy();
   }
 
-  /** A unary call. @throws Error with status and text when it is not OK */
+  /** A unary call. @throws StatusError with status and text when it is not OK */
   call(method: string, message: Buffer, metadata: Readonly<Record<string, string>> = {}): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       let answer: Buffer | undefined;
@@ -106,7 +117,7 @@ function receive(
     const code = headers["grpc-status"];
     if (code === undefined) return;
     status = String(code);
-    if (status !== "0") failure = new Error(`status ${status}: ${decodeURIComponent(String(headers["grpc-message"]))}`);
+    if (status !== "0") failure = new StatusError(Number(status), decodeURIComponent(String(headers["grpc-message"])));
   };
   stream.on("response", onHeaders); // an error may come as headers only
   stream.on("trailers", onHeaders);

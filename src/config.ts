@@ -320,7 +320,7 @@ export const serveOptions = {
   },
   admission: choice({
     choices: ["off", "fixed", "adaptive"],
-    default: "off",
+    default: "adaptive",
     group: "Queues and memory",
     description:
       "What one model version lets in at a time: all that its queue has room for, --admission-limit rows, or as many rows as do not wait too long. Unary calls beyond answer UNAVAILABLE with a pushback, streams wait.",

@@ -9,6 +9,7 @@ import { loopDelayCase } from "./loop-delay.ts";
 import { manyStreamsCase } from "./many-streams.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
+import { overloadCase } from "./overload.ts";
 import { startCase } from "./start.ts";
 import { tenantsCase } from "./tenants.ts";
 import { tritonCase } from "./triton.ts";
@@ -30,6 +31,7 @@ export const benchCases: readonly BenchCase[] = [
   heavyCase,
   tenantsCase,
   variableLengthCase,
+  overloadCase,
   monitorOverheadCase,
   loopDelayCase,
   startCase,

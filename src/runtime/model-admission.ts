@@ -56,6 +56,8 @@ export interface BatchSize {
  * while answers and the next requests are on their way.
  */
 const leastBatches = 8;
+/** While requests wait too long the limit is at most what drains within the target and so many batches for each instance. */
+const processBatches = 4;
 /** Before anything was measured, in batches and in rows: nobody is refused because nobody knows the model yet. */
 const initialBatches = 20;
 const initialRows = 512;
@@ -207,13 +209,20 @@ export class ModelAdmission {
   #step(now: number): void {
     const excessMs = Math.max(0, this.#waitMs / this.#taken - this.allowedWaitMs);
     const window = { runMs: this.#runMs / this.#ran, excessMs, inFlightRows: this.#mostInFlightRows };
-    this.#limitRows = nextLimit(this.#limitRows, window, this.#bounds);
+    const bounds = this.#bounds;
+    this.#limitRows = nextLimit(this.#limitRows, window, bounds);
+    if (excessMs > 0) this.#limitRows = Math.min(this.#limitRows, bounds.minRows + this.#processRows);
     this.#stepMs = now;
     this.#taken = 0;
     this.#waitMs = 0;
     this.#ran = 0;
     this.#runMs = 0;
     this.#mostInFlightRows = this.#inFlightRows;
+  }
+
+  /** Rows that the instances hold beside the queue while requests wait: a batch that runs, one sent ahead, and as much again. */
+  get #processRows(): number {
+    return processBatches * this.#instances * this.#batch.maxRows;
   }
 
   /** The model became faster, or has one more instance: what it works off within the target is let in at once. */

@@ -69,6 +69,16 @@ describe("five times the load that the model can take", () => {
     assert.ok(simulation.mostPending > 20_000, `${simulation.mostPending}`);
   });
 
+  test("answers come in time although the overload itself takes three quarters of the model's processor", () => {
+    const simulation = new LoadSimulation({ admission: adaptive });
+    const perMs = 5 * simulation.capacity();
+    simulation.offer({ perMs: 0.8 * simulation.capacity(), durationMs: 3000, timeoutMs: 1000 });
+    simulation.runTime = { aMs: 4, bMs: 2 };
+    const startMs = simulation.now;
+    simulation.offer({ perMs, durationMs: 4000, timeoutMs: 1000 });
+    assert.ok(goodput(simulation, startMs, simulation.now) > 0.9, `${goodput(simulation, startMs, simulation.now)}`);
+  });
+
   test("what is refused is told to come back when the queue will have drained", () => {
     const simulation = new LoadSimulation({ admission: adaptive });
     const startMs = simulation.now + 1000;
