@@ -170,6 +170,7 @@ export class BatchedModel implements Model {
   addRunner(runner: BatchRunner): void {
     this.#runners.add(runner);
     this.#admission.instances = this.#runners.size;
+    this.#admission.onResumed(this.#options.clock.now());
     if (this.hasWaiting) runner.offer();
   }
 
@@ -238,8 +239,9 @@ export class BatchedModel implements Model {
     let shortestMs = Number.POSITIVE_INFINITY;
     for (const entry of entries) {
       if (entry.whole.takenMs === 0) requests++;
-      waitMs += now - entry.queuedMs;
-      if (entry.context.isStreamed !== true) shortestMs = Math.min(shortestMs, now - entry.queuedMs);
+      const entryMs = this.#admission.waitOf(entry.queuedMs, now);
+      waitMs += entryMs;
+      if (entryMs < shortestMs && entry.context.isStreamed !== true) shortestMs = entryMs;
       entry.takenMs = now;
       entry.whole.takenMs = now;
     }
@@ -287,7 +289,9 @@ export class BatchedModel implements Model {
   #shed(now: number): void {
     if (now - this.#shedMs < shedPassMs) return;
     this.#shedMs = now;
-    this.#queue.shed(now, (entry) => this.#admission.isShed(entry.context, now - entry.queuedMs));
+    this.#queue.shed(now, (entry) =>
+      this.#admission.isShed(entry.context, this.#admission.waitOf(entry.queuedMs, now)),
+    );
   }
 
   /** A batch has its answers: one list of tensors for each entry. */

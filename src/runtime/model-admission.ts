@@ -104,6 +104,8 @@ export class ModelAdmission {
   #inFlightRows = 0;
   /** The wait that requests can bear on average: the target, or less where their deadlines are near. */
   #targetMs: number;
+  /** When an instance came to be there last. */
+  #resumedMs = Number.NEGATIVE_INFINITY;
   /** What was seen since the last step of the limit. */
   #stepMs = Number.NEGATIVE_INFINITY;
   #taken = 0;
@@ -165,6 +167,17 @@ export class ModelAdmission {
   leave(rows: number, isStreamed: boolean): void {
     this.#inFlightRows -= rows;
     if (isStreamed) this.gate.leave(rows);
+  }
+
+  /** An instance can run again: until now requests may have waited because none could, which is no overload. */
+  onResumed(now: number): void {
+    this.#resumedMs = now;
+    this.rate.interrupt();
+  }
+
+  /** How long a request has waited for its turn, the time without any instance left out. */
+  waitOf(queuedMs: number, now: number): number {
+    return now - Math.max(queuedMs, this.#resumedMs);
   }
 
   /** Whether a request is shed that has waited so long. Messages of a stream never are: their sender was let in and waits by itself. */

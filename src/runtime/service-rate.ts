@@ -29,6 +29,11 @@ export class ServiceRate {
     this.#isBacklogged = isBacklogged;
   }
 
+  /** Nothing ran for a while although there was work, because no process was there: that time does not count. */
+  interrupt(): void {
+    this.#isBacklogged = false;
+  }
+
   /** How long so many rows take, in milliseconds; 0 while nothing was measured. */
   timeFor(rows: number): number {
     return this.#rows > 0 ? (rows * this.#busyMs) / this.#rows : 0;

@@ -145,6 +145,14 @@ describe("adaptive", () => {
     assert.deepEqual(shed(1000), []);
   });
 
+  test("time in which no instance was there is no wait", () => {
+    const admission = new ModelAdmission(adaptive, batch);
+    assert.equal(admission.waitOf(100, 5000), 4900);
+    admission.onResumed(4990);
+    assert.equal(admission.waitOf(100, 5000), 10);
+    assert.equal(admission.waitOf(4995, 5000), 5);
+  });
+
   test("waits of streams alone, which they make themselves, shed nobody", () => {
     const admission = new ModelAdmission(adaptive, batch);
     for (let now = 0; now < 500; now++) admission.onTaken(Number.POSITIVE_INFINITY, 10_000, now);

@@ -184,3 +184,15 @@ describe("the limit", () => {
     assert.ok(goodput(simulation, fastMs, simulation.now) > 0.95, `${goodput(simulation, fastMs, simulation.now)}`);
   });
 });
+
+test("what waited while the model's process was started again is not shed, nor is more refused afterwards", () => {
+  const simulation = new LoadSimulation({ admission: adaptive });
+  const perMs = 0.5 * simulation.capacity();
+  simulation.offer({ perMs, durationMs: 1000 });
+  const instances = simulation.stop();
+  simulation.offer({ perMs: 0.1, durationMs: 5000 });
+  for (const instance of instances) instance.start();
+  simulation.offer({ perMs, durationMs: 3000 });
+  simulation.clock.advance(1000);
+  assert.equal(count(simulation.outcomes, "ok"), simulation.outcomes.length);
+});

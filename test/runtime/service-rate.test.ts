@@ -30,6 +30,14 @@ test("with whole batches waiting, the time in which a shared process runs other 
   assert.ok(Math.abs(rate.rowsPerMs - 1) < 0.01, `${rate.rowsPerMs}`);
 });
 
+test("a while without a process does not count, whatever waits", () => {
+  const rate = new ServiceRate();
+  rate.record(20, 0, 10, true);
+  rate.interrupt();
+  rate.record(20, 5000, 5010, true);
+  assert.equal(rate.rowsPerMs, 2);
+});
+
 test("two instances at a time have twice the rate", () => {
   const rate = new ServiceRate();
   for (let i = 0; i < 200; i++) rate.record(20, i * 5 - 5, i * 5 + 5, true);

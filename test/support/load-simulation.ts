@@ -53,6 +53,7 @@ export class LoadSimulation {
   runTime: RunTime = { aMs: 1, bMs: 0.5 };
   /** Most requests in the model at a time, so far. */
   mostPending = 0;
+  readonly #instances: readonly SimulatedInstance[];
   readonly #random = createRandom(1);
   readonly #request = requestOf([floats("x", [1])]);
 
@@ -67,11 +68,18 @@ export class LoadSimulation {
       splitting: "always",
       ...(admission === undefined ? {} : { admission }),
     });
-    for (let i = 0; i < instances; i++) this.model.addRunner(new SimulatedInstance(this));
+    this.#instances = Array.from({ length: instances }, () => new SimulatedInstance(this));
+    for (const instance of this.#instances) instance.start();
   }
 
   get now(): number {
     return this.clock.now();
+  }
+
+  /** Takes the instances away, as when their processes died; each can be started again. */
+  stop(): readonly SimulatedInstance[] {
+    for (const instance of this.#instances) instance.stop();
+    return this.#instances;
   }
 
   /** Rows a millisecond that the instances work off in full batches. */
@@ -146,27 +154,38 @@ export function isGood({ result, endMs, deadlineMs }: Outcome): boolean {
   return result === "ok" && endMs <= deadlineMs;
 }
 
+/** Runs one batch after another, in virtual time. */
 class SimulatedInstance implements BatchRunner {
   readonly #simulation: LoadSimulation;
   #isBusy = false;
   #isPlanned = false;
+  #isStopped = true;
 
   constructor(simulation: LoadSimulation) {
     this.#simulation = simulation;
   }
 
+  start(): void {
+    this.#isStopped = false;
+    this.#simulation.model.addRunner(this);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   offer(): void {
-    if (this.#isBusy || this.#isPlanned) return;
+    if (this.#isStopped || this.#isBusy || this.#isPlanned) return;
     this.#isPlanned = true;
     this.#simulation.clock.soon(() => {
       this.#isPlanned = false;
-      this.#start();
+      this.#run();
     });
   }
 
-  #start(): void {
+  #run(): void {
     const { model, clock, runTime } = this.#simulation;
-    const batch = this.#isBusy ? undefined : model.take();
+    const batch = this.#isBusy || this.#isStopped ? undefined : model.take();
     if (batch === undefined) return;
     this.#isBusy = true;
     const runMs = runTime.aMs + runTime.bMs * batch.rows;
