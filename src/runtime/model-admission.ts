@@ -88,7 +88,7 @@ const shedAfter: Readonly<Record<Criticality, number>> = {
 };
 
 /**
- * Decides what one model version lets in and what it sheds (docs/adr/0005): unary requests beyond the limit are refused, streams
+ * Decides what one model version lets in and what it sheds (docs/adr/0010): unary requests beyond the limit are refused, streams
  * stop reading earlier and wait, and what has waited too long in a queue that stands is shed before it runs, unless it came on a stream. Pure
  * state: told what happens and when.
  */
