@@ -31,6 +31,7 @@ function copyPieces(
 ): number {
   const [from, to] = [fromLength * inner, toLength * inner];
   const copied = Math.min(from, to);
+  if (inner === 0) return 0; // pieces without bytes can be as many as a caller writes into a shape
   for (let piece = 0; piece < outer; piece++) {
     target.set(source.subarray(piece * from, piece * from + copied), offset + piece * to);
   }
@@ -98,6 +99,11 @@ export class PaddedLayout implements BatchLayout {
     }
     const bytesOfItem = itemBytes(datatype);
     const rowBytes = elementCount(shape.slice(1)) * bytesOfItem;
+    if (rows * rowBytes !== output.length) {
+      throw new InferenceError("internal", "internal error", {
+        cause: new Error(`the runtime process answered with ${output.length} bytes for output '${name}'`),
+      });
+    }
     let row = 0;
     return entries.map((entry) => {
       const own = [entry.rows, ...shape.slice(1)];
@@ -149,7 +155,7 @@ export function fillLengths(
       return { shape: [rows, ...dims.map(() => 1)], buffers: [encodeNumbers(datatype, lengths)] };
     }
     const mask = Buffer.alloc(lengths.length * length * itemBytes(datatype));
-    const ones = encodeNumbers(datatype, new Array<number>(Math.max(0, ...lengths)).fill(1));
+    const ones = encodeNumbers(datatype, new Array<number>(length).fill(1));
     for (const [row, own] of lengths.entries()) {
       mask.set(ones.subarray(0, own * itemBytes(datatype)), row * length * itemBytes(datatype));
     }

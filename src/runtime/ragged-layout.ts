@@ -51,7 +51,7 @@ export class RaggedLayout implements BatchLayout {
       offset += length;
       return { shape, start: offset - length, length };
     });
-    if (offset > output.length) {
+    if (!(offset <= output.length)) {
       throw new InferenceError(
         "runtime",
         `output '${spec.name}' has ${output.length} bytes, but its shapes after input '${this.#signature.inputs[source]?.name}' take ${offset}`,
@@ -101,7 +101,7 @@ function fillBatchInput(
     case "BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO":
       return numbers([0, ...accumulated(counts)]);
     case "BATCH_MAX_ELEMENT_COUNT_AS_SHAPE":
-      return { shape: [Math.max(0, ...counts)], buffers: [] };
+      return { shape: [counts.reduce((most, count) => Math.max(most, count), 0)], buffers: [] };
     case "BATCH_ITEM_SHAPE":
     case "BATCH_ITEM_SHAPE_FLATTEN": {
       const values = sources.flatMap(([rows = 0, ...item]) => Array.from({ length: rows }, () => item).flat());

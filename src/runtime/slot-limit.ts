@@ -50,7 +50,7 @@ interface Request {
 function largestRowBytes(inputs: readonly (Tensor | undefined)[], rows: number): number {
   let sum = 0;
   for (const input of inputs) {
-    if (input === undefined) continue;
+    if (input === undefined || input.data.length === 0) continue; // rows without bytes can be as many as a caller writes
     const index = new RowIndex(input.datatype, input.shape, () => input.data);
     let largest = 0;
     for (let row = 0; row < rows; row++) largest = Math.max(largest, index.offset(row + 1) - index.offset(row));

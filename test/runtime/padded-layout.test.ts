@@ -161,6 +161,40 @@ describe("a batch of different lengths", () => {
     assert.equal(measured, written);
   });
 
+  it("takes no time for pieces without bytes, however many a shape says", () => {
+    const signature: Signature = {
+      inputs: [{ name: "x0", datatype: "FP32", dims: [-1, -1, -1] }],
+      outputs: [{ name: "y0", datatype: "FP32", dims: [-1, -1, -1] }],
+      maxBatchSize: 4,
+    };
+    const plan: LengthPlan = { buckets, inputAxes: [1], outputAxes: [1], padValues: [0], fillings: [] };
+    const input: Tensor = { name: "x0", datatype: "FP32", shape: [1, 2 ** 50, 3, 0], data: new Uint8Array(0) };
+    const measure = createMeasurer(signature, {}, plan)?.measure([input], 1);
+    assert.ok(measure !== undefined);
+    const layout = new PaddedLayout(signature, plan);
+    const entries = [{ inputs: [input], rows: 1, measure }];
+    assert.deepEqual(layout.gather(0, entries, 1)?.shape, [1, 2 ** 50, 4, 0]);
+    const output = { index: 0, datatype: "FP32" as const, shape: [1, 2 ** 50, 4, 0], offset: 0, length: 0 };
+    const [answer] = layout.scatter(0, output, () => Buffer.alloc(0), entries, 1) ?? [];
+    assert.deepEqual(answer?.shape, [1, 2 ** 50, 3, 0]);
+  });
+
+  it("has as many rows as max_batch_size says", () => {
+    const { signature, layout, entryOf } = subject("INT8", 1, 0);
+    const rows = 200_000;
+    const entries = [entryOf({ name: "x0", datatype: "INT8", shape: [rows, 1], data: new Uint8Array(rows) })];
+    assert.deepEqual(layout.fill(entries, rows)[0]?.shape, [rows, 2]);
+    assert.equal(signature.filled?.[0]?.name, "mask");
+  });
+
+  it("believes no shape that an answer's bytes do not bear out", () => {
+    const { layout, entryOf } = subject("FP32", 2, 0);
+    const entries = [entryOf({ name: "x0", datatype: "FP32", shape: [1, 1, 3], data: new Uint8Array(12) })];
+    const output = { index: 0, datatype: "FP32" as const, shape: [1, 2, 1e9], offset: 0, length: 24 };
+    const read = () => assert.fail("read beyond the output");
+    assert.throws(() => layout.scatter(0, output, read, entries, 1), { reason: "internal" });
+  });
+
   it("fails when an output has another length than its batch, and says where to say so", () => {
     const { layout, entryOf } = subject("FP32", 1, 0);
     const entries = [entryOf(createTensor("x0", "FP32", [1, 3], [1, 2, 3]))];

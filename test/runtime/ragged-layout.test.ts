@@ -62,6 +62,11 @@ describe("a ragged batch", () => {
     assert.deepEqual(fill("BATCH_ELEMENT_COUNT"), { shape: [2], values: [12, 4] });
   });
 
+  it("has as many requests as max_batch_size says", () => {
+    const many = new Array<LaidOutEntry>(200_000).fill(zeros([1, 2]));
+    assert.deepEqual(layoutOf("BATCH_MAX_ELEMENT_COUNT_AS_SHAPE").fill(many)[0]?.shape, [2]);
+  });
+
   it("scatter(flatten(xs)) = xs", () => {
     const lengths = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 0, max: 6 })), {
       minLength: 1,

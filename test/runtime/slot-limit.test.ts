@@ -74,4 +74,12 @@ describe("a request beyond a slot", () => {
       message: /a row of 64 bytes/,
     });
   });
+
+  it("takes no time to measure rows without bytes, however many a shape says", () => {
+    const input: Tensor = { name: "x", datatype: "FP32", shape: [2 ** 50, 2, 0], data: new Uint8Array(0) };
+    const request = { inputs: [input], rows: 2 ** 50, byteLength: 2 ** 52, growth: 2 ** 52 }; // its mask has bytes
+    const limit = new SlotLimit(1000, 4);
+    limit.check(request, request.byteLength);
+    assert.equal(limit.rowsOf(request), 4);
+  });
 });
