@@ -81,7 +81,10 @@ export type BatchDecision =
 
 const empty: BatchDecision = { kind: "empty" };
 
-/** Entries that are looked at for a batch of similar lengths: as many as a few batches, so that a long queue costs no more than a short one. */
+/**
+ * Entries that are looked at for a batch of similar lengths, or one for each of its rows where it takes more: so a long queue costs no more than
+ * a short one, and a full batch is seen.
+ */
 const maxLookedAt = 256;
 
 /**
@@ -112,7 +115,7 @@ export function decideBatch(
   let hasPassed = false;
   queue.scan(now, now + runMs, (entry) => {
     if (range !== undefined) {
-      if (++looked > maxLookedAt) return "stop";
+      if (++looked > Math.max(maxLookedAt, policy.maxRows)) return "stop";
       if (!isWithin(range, entry)) {
         hasPassed = true;
         return "keep";
@@ -159,7 +162,7 @@ function bucketsToRun(
   let head: number | undefined;
   let looked = 0;
   queue.scan(now, now + runMs, ({ measure: { shapeBucket }, rows: own }) => {
-    if (++looked > maxLookedAt) return "stop";
+    if (++looked > Math.max(maxLookedAt, maxRows)) return "stop";
     head ??= shapeBucket;
     rows[shapeBucket] = (rows[shapeBucket] ?? 0) + own;
     return "keep";
@@ -176,7 +179,7 @@ function isWithin({ low, high }: BucketRange, { measure, isAlone }: QueueEntry):
 /** Triton would run the batch now: so does sluice, unless the model has a latency target that leaves time for more rows. */
 function decideByTarget(
   fill: BatchFill,
-  { latencyTargetMs, maxRows }: BatchPolicy,
+  { latencyTargetMs }: BatchPolicy,
   now: number,
   forecast: Forecast | undefined,
 ): BatchDecision {
@@ -185,7 +188,7 @@ function decideByTarget(
   const decision = decideWaiting({
     now,
     rows,
-    maxRows,
+    maxRows: fill.reachableRows,
     answerByMs: Math.min(fill.oldestMs + latencyTargetMs, fill.deadlineMs),
     rowsPerMs: forecast.rowsPerMs,
     runTime: forecast.runTime(fill.shapeBucket),
@@ -258,9 +261,27 @@ class BatchFill {
     return entry.shapeKey === first.shapeKey ? undefined : "shape";
   }
 
+  /** Rows that the batch can come to when those that join it are like those that are in it. */
+  get reachableRows(): number {
+    const { maxRows, maxElements = Number.POSITIVE_INFINITY, maxCost = Number.POSITIVE_INFINITY } = this.#policy;
+    const bytes = this.#bytes + this.#bytesPerLength * this.#paddedLength;
+    const elements = this.#elements + this.#elementsPerLength * this.#paddedLength;
+    const growth = Math.min(
+      timesWithin(this.#maxBytes, bytes),
+      timesWithin(maxElements, elements),
+      timesWithin(maxCost, this.#cost),
+    );
+    return Math.max(this.rows, Math.min(maxRows, Math.floor(this.rows * growth)));
+  }
+
   /** The first `count` of its entries as a batch. */
   batch(count: number, rows: number, reason: BatchReason): BatchDecision {
     const batch = { kind: "batch", count, rows, reason } as const;
     return this.#picked === undefined ? batch : { ...batch, picked: this.#picked.slice(0, count) };
   }
+}
+
+/** How many times what is used fits in a limit. */
+function timesWithin(limit: number, used: number): number {
+  return used > 0 ? limit / used : Number.POSITIVE_INFINITY;
 }

@@ -334,11 +334,16 @@ describe("limits beside rows", () => {
 
 describe("with a latency target", () => {
   const runTime = { fixedMs: 4, perRowMs: 0, spreadMs: 0, runs: 50 };
-  const withTarget = (entries: readonly EntryOptions[], now: number, policy: Partial<BatchPolicy> = {}) => {
+  const withTarget = (
+    entries: readonly EntryOptions[],
+    now: number,
+    policy: Partial<BatchPolicy> = {},
+    maxBytes = 1e9,
+  ) => {
     const queue = new RequestQueue(oneLevel, () => assert.fail("dropped"));
     for (const entry of entries) queue.push(entryOf(entry), 1);
     const all = { maxRows: 8, isMerging: true, preferredSizes: [8], maxDelayMs: 0, latencyTargetMs: 20, ...policy };
-    return told(decideBatch(queue, all, now, 1e9, 0, { rowsPerMs: 1, runTime: () => runTime }));
+    return told(decideBatch(queue, all, now, maxBytes, 0, { rowsPerMs: 1, runTime: () => runTime }));
   };
   it("waits for the oldest request's sake no longer than it allows", () => {
     assert.equal(withTarget([{ queuedMs: 5 }, { queuedMs: 9 }], 10), "wait 20");
@@ -354,6 +359,16 @@ describe("with a latency target", () => {
     assert.equal(withTarget([{ shapeKey: "a" }, { shapeKey: "b" }], 1), "1/1 shape");
     assert.equal(withTarget([{ isAlone: true }], 1), "1/1 retry");
     assert.equal(withTarget(rows(1), 1, { isMerging: false }), "1/1 idle");
+  });
+  it("waits for nobody where no other row would fit beside those that wait", () => {
+    const large: EntryOptions = { bytes: 60, measure: { elements: 60, cost: 60 } };
+    assert.equal(withTarget([large], 1, { maxElements: 119 }), "1/1 idle");
+    assert.equal(withTarget([large], 1, { maxElements: 120 }), "wait 15");
+    assert.equal(withTarget([large], 1, { maxCost: 119 }), "1/1 idle");
+    assert.equal(withTarget([large], 1, { maxCost: 120 }), "wait 15");
+    assert.equal(withTarget([large], 1, { maxCost: 50 }), "1/1 idle");
+    assert.equal(withTarget([large], 1, {}, 119), "1/1 idle");
+    assert.equal(withTarget([large], 1, {}, 120), "wait 15");
   });
   it("waits for nobody while the model is drained", () => {
     const { latencyTargetMs: _, ...rest } = batchPolicy({ max_batch_size: 8, dynamic_batching: {} });
@@ -424,6 +439,10 @@ describe("with length buckets", () => {
   it("looks at no more than some hundred entries", () => {
     const many = new Array(400).fill(row(0));
     assert.equal(decideLengths([row(1), ...many, row(1)]).told, "0 1/1 shape");
+  });
+  it("looks far enough to fill the largest batch", () => {
+    const large = { maxRows: 512, preferredSizes: [512], maxDelayMs: 50 };
+    assert.match(decideLengths(new Array(600).fill(row(0)), large).told, / 512\/512 full$/);
   });
   it("leaves one that runs alone to itself, and is not held up by it", () => {
     assert.equal(decideLengths([row(1), row(0, { isAlone: true }), row(1)]).told, "0 1/1 retry");
