@@ -42,7 +42,7 @@ export class SequenceInstance implements SequenceRunner, Resident {
   }
 
   get hasWork(): boolean {
-    return this.#model.hasWork(this.#options.index);
+    return this.#model.scheduler.hasWork(this.#options.index);
   }
 
   get slot(): ProcessSlot {
@@ -55,7 +55,7 @@ export class SequenceInstance implements SequenceRunner, Resident {
 
   onLoaded(): void {
     this.#options.onAvailability(undefined);
-    this.#model.setRunner(this.#options.index, this);
+    this.#model.scheduler.setRunner(this.#options.index, this);
   }
 
   onUnavailable(error: InferenceError): void {
@@ -63,20 +63,20 @@ export class SequenceInstance implements SequenceRunner, Resident {
   }
 
   onLost(): void {
-    this.#model.lose(this.#options.index);
+    this.#model.scheduler.lose(this.#options.index);
   }
 
   async move(from: RuntimeProcess, to: RuntimeProcess): Promise<void> {
     const { sessionId } = this.loadRequest;
-    const sequences = this.#model.remembered(this.#options.index);
+    const sequences = this.#model.scheduler.remembered(this.#options.index);
     const pairs = sequences.map(({ slot }) => ({ from: slot.number, to: slot.number }));
     const limitMs = this.#options.loadTimeoutMs;
     const shapes = await transferStates({ process: from, sessionId }, { process: to, sessionId }, pairs, limitMs);
-    this.#model.setShapes(sequences, shapes);
+    this.#model.scheduler.setShapes(sequences, shapes);
   }
 
   startBatch(process: RuntimeProcess): boolean {
-    const batch = this.#model.take(this.#options.index);
+    const batch = this.#model.scheduler.take(this.#options.index);
     if (batch === undefined) return false;
     const { clock, plan, buckets } = this.#options;
     const target = {
@@ -140,7 +140,7 @@ export class SequenceInstance implements SequenceRunner, Resident {
   #onDied(batch: SequenceBatch, exit: ProcessExit, isStarted: boolean): void {
     const { name } = this.loadRequest;
     if (!isStarted) {
-      this.#model.putBack(batch);
+      this.#model.scheduler.putBack(batch);
       return;
     }
     if (exit.kind === "timeout") {

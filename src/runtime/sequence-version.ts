@@ -38,7 +38,7 @@ export class SequenceVersion implements LoadedVersion {
   }
 
   get unavailable(): InferenceError | undefined {
-    return this.model.unavailable;
+    return this.model.scheduler.unavailable;
   }
 
   async drain(error: InferenceError): Promise<void> {
@@ -63,8 +63,8 @@ export class SequenceVersion implements LoadedVersion {
 
   async #adoptFrom(previous: SequenceVersion, index: number, process: RuntimeProcess): Promise<void> {
     const { sessionId, name } = (previous.#instances[index] as SequenceInstance).loadRequest; // an index of its instances
-    const pairs = previous.model.quiet(index).flatMap((original) => {
-      const own = this.model.reserve(original);
+    const pairs = previous.model.scheduler.quiet(index).flatMap((original) => {
+      const own = this.model.scheduler.reserve(original);
       return own === undefined ? [] : [{ original, own }];
     });
     for (const [i, instance] of this.#instances.entries()) {
@@ -86,13 +86,14 @@ export class SequenceVersion implements LoadedVersion {
             return shapes;
           });
       }
-      for (const [j, { original, own }] of ours.entries()) this.model.adopt(previous.model, original, own, shapes[j]);
+      for (const [j, { original, own }] of ours.entries())
+        this.model.scheduler.adopt(previous.model.scheduler, original, own, shapes[j]);
     }
   }
 
   #setAvailability(index: number, error: InferenceError | undefined): void {
     const before = this.unavailable;
-    this.model.setFailure(index, error);
+    this.model.scheduler.setFailure(index, error);
     if (this.unavailable !== before) this.onAvailability();
   }
 }

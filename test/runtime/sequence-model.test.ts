@@ -204,10 +204,10 @@ describe("limits", () => {
   it("refuse new sequences while no instance can run, and fail what waits", () => {
     const subject = new SequenceSubject();
     const waiting = subject.ask("a", "start");
-    subject.model.setFailure(0, new InferenceError("restarting", "crashes"));
+    subject.model.scheduler.setFailure(0, new InferenceError("restarting", "crashes"));
     assert.equal(waiting.reply.outcome, "restarting");
     assert.equal(subject.ask("b", "start").reply.outcome, "restarting");
-    subject.model.setFailure(0, undefined);
+    subject.model.scheduler.setFailure(0, undefined);
     assert.equal(subject.ask("b", "start").reply.outcome, "waiting");
   });
 });
@@ -315,8 +315,8 @@ describe("whatever happens", () => {
             } else if (each.do === "wait") subject.clock.advance(each.ms);
             else if (each.do === "break") {
               subject.die(each.instance);
-              subject.model.setFailure(each.instance, new InferenceError("restarting", "by the test"));
-            } else if (each.do === "mend") subject.model.setFailure(each.instance, undefined);
+              subject.model.scheduler.setFailure(each.instance, new InferenceError("restarting", "by the test"));
+            } else if (each.do === "mend") subject.model.scheduler.setFailure(each.instance, undefined);
             else if (each.do === "die") subject.die(each.instance);
             else if (each.do === "run") {
               if (subject.running[each.instance] === undefined) check(each.instance, subject.take(each.instance));
@@ -324,7 +324,7 @@ describe("whatever happens", () => {
             assert.ok(subject.observer.sequences.active <= 2 * slots);
             assert.ok(subject.observer.sequences.waiting <= 2);
           }
-          for (const instance of [0, 1]) subject.model.setFailure(instance, undefined);
+          for (const instance of [0, 1]) subject.model.scheduler.setFailure(instance, undefined);
           // Whoever still has a slot gives it up when it is idle, so that the backlog empties.
           for (let i = 0; i < 20; i++) {
             subject.finish();

@@ -50,7 +50,8 @@ export class SequenceSubject {
       ...options,
     });
     this.running = new Array<SequenceBatch | undefined>(options.instances ?? 1).fill(undefined);
-    for (const instance of this.running.keys()) this.model.setRunner(instance, { offer: () => this.offers++ });
+    for (const instance of this.running.keys())
+      this.model.scheduler.setRunner(instance, { offer: () => this.offers++ });
   }
 
   /** Sends a request whose row is its number. */
@@ -66,7 +67,7 @@ export class SequenceSubject {
   /** Starts the next batch of an instance. @returns the numbers of the requests by row, `-` for none; undefined: there is no batch */
   take(instance = 0): string | undefined {
     assert.equal(this.running[instance], undefined, "one batch at a time");
-    const batch = this.model.take(instance);
+    const batch = this.model.scheduler.take(instance);
     this.running[instance] = batch;
     return batch?.rows.map((row) => (row === undefined ? "-" : numberOf(row.item.entry.inputs[0]?.data))).join(" ");
   }
@@ -89,11 +90,11 @@ export class SequenceSubject {
       const batch = this.#end(instance);
       this.model.failLost(batch, this.#record(batch));
     }
-    this.model.lose(instance);
+    this.model.scheduler.lose(instance);
   }
 
   putBack(instance = 0): void {
-    this.model.putBack(this.#end(instance));
+    this.model.scheduler.putBack(this.#end(instance));
   }
 
   /** Takes and answers batches until there are none. */
