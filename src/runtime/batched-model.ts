@@ -407,7 +407,7 @@ export class BatchedModel implements Model {
     if (this.#refusal !== undefined) throw this.#refusal;
     const valid = this.#validator.validate(request, this.#isSplitAllowed(context));
     const deadlineMs = itemDeadline(request, context);
-    this.#admission.onArrived(deadlineMs - now);
+    if (context.isStreamed !== true) this.#admission.onArrived(deadlineMs - now); // a stream's is the end of all its messages
     if (deadlineMs <= now + this.#shortestRunMs) {
       this.#doubtRunEstimate(deadlineMs);
       throw dropError("deadline", -1);

@@ -4,7 +4,7 @@
  *
  * The rule is Gradient2 of Netflix' concurrency-limits with its constants, except for the two times that it compares. There, a proxy sees
  * round trips alone, takes the average of the last 600 for what a round trip takes without a queue, and so takes a queue that
- * stands long enough for normal (docs/adr/0010). Here, both parts are known: the run itself, and the wait beyond what is allowed.
+ * stands long enough for normal (docs/adr/0011). Here, both parts are known: the run itself, and the wait beyond what is allowed.
  */
 
 /** What was seen in one window. */

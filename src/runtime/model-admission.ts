@@ -88,7 +88,7 @@ const shedAfter: Readonly<Record<Criticality, number>> = {
 };
 
 /**
- * Decides what one model version lets in and what it sheds (docs/adr/0010): unary requests beyond the limit are refused, streams
+ * Decides what one model version lets in and what it sheds (docs/adr/0011): unary requests beyond the limit are refused, streams
  * stop reading earlier and wait, and what has waited too long in a queue that stands is shed before it runs, unless it came on a stream. Pure
  * state: told what happens and when.
  */
@@ -101,6 +101,8 @@ export class ModelAdmission {
   readonly #codel: Codel;
   #instances = 1;
   #limitRows: number;
+  /** The limit as observers know it; Infinity: none. */
+  #toldRows = Number.POSITIVE_INFINITY;
   #inFlightRows = 0;
   /** The wait that requests can bear on average: the target, or less where their deadlines are near. */
   #targetMs: number;
@@ -144,7 +146,7 @@ export class ModelAdmission {
     this.#keepFloor();
   }
 
-  /** A request came that has so long until its deadline; Infinity: it has none. */
+  /** A unary request came that has so long until its deadline; Infinity: it has none. */
   onArrived(remainingMs: number): void {
     if (this.#policy.mode !== "adaptive") return;
     const bearableMs = Math.min(this.#policy.targetMs, Math.max(0, remainingMs * patience));
@@ -207,16 +209,19 @@ export class ModelAdmission {
   /**
    * A run has ended well.
    * @param runMs without any wait
-   * @returns whether the limit has changed
+   * @returns whether there is a limit that observers have not heard of
    */
   onRan(runMs: number, now: number): boolean {
-    if (this.#policy.mode !== "adaptive") return false;
-    this.#ran++;
-    this.#runMs += runMs;
-    const before = this.#limitRows;
-    if (this.#taken > 0 && now - this.#stepMs >= this.#policy.intervalMs) this.#step(now);
-    this.#keepFloor();
-    return Math.round(before) !== Math.round(this.#limitRows);
+    if (this.#policy.mode === "adaptive") {
+      this.#ran++;
+      this.#runMs += runMs;
+      if (this.#taken > 0 && now - this.#stepMs >= this.#policy.intervalMs) this.#step(now);
+      this.#keepFloor();
+    }
+    const rows = Math.round(this.#limitRows);
+    if (rows === this.#toldRows) return false;
+    this.#toldRows = rows;
+    return true;
   }
 
   #step(now: number): void {

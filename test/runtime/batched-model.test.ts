@@ -631,6 +631,39 @@ describe("admission", () => {
     assert.equal(subject.ask([7]).outcome, "waiting");
   });
 
+  it("tells observers the limit once it has run, and again only when it has changed", () => {
+    const subject = new Subject({}, { admission: fixed });
+    for (let i = 0; i < 3; i++) {
+      subject.ask();
+      subject.finish();
+    }
+    assert.deepEqual(subject.observer.admissionLimits, [4]);
+    const open = new Subject();
+    open.ask();
+    open.finish();
+    assert.deepEqual(open.observer.admissionLimits, []);
+  });
+
+  it("lets unary requests of an adaptive model wait less where their deadlines are near, and looks at no stream's", () => {
+    const adaptive: AdmissionPolicy = {
+      mode: "adaptive",
+      limitRows: 4,
+      minLimitRows: 1,
+      maxLimitRows: 1_000_000,
+      targetMs: 500,
+      intervalMs: 100,
+    };
+    const limitAfter = (isStreamed: boolean) => {
+      const subject = new Subject({}, { admission: adaptive, maxQueueRequests: 10_000 });
+      for (let i = 0; i < 1000; i++) {
+        subject.ask([1], { isStreamed, deadlineMs: subject.clock.now() + 100 });
+      }
+      while (subject.runner.take() !== undefined) subject.runner.succeed(1);
+      return subject.observer.admissionLimits.at(-1) ?? 0;
+    };
+    assert.ok(limitAfter(false) < limitAfter(true) / 5, `${limitAfter(false)}, ${limitAfter(true)}`);
+  });
+
   it("lets messages of streams in, and closes the gate for the next until some have ended", () => {
     const subject = new Subject({}, { admission: fixed });
     let turns = 0;
