@@ -1,5 +1,6 @@
 import { InferenceError } from "../errors.ts";
 import type { Signature, TensorSpec } from "../inference.ts";
+import type { Datatype } from "../tensor.ts";
 import type { ModelConfig } from "./model-config.ts";
 import { type NamedNumbers, resolveModelParameters } from "./model-parameters.ts";
 
@@ -32,6 +33,7 @@ export function lengthPlan(config: ModelConfig, signature: Signature): LengthPla
   if (buckets === undefined) return undefined;
   const inputAxes = axesOf("sluice_length_axes", lengthAxes, signature.inputs);
   const outputAxes = axesOf("sluice_cut_axes", cutAxes, signature.outputs);
+  if (cutAxes === undefined) for (const [index, spec] of signature.outputs.entries()) checkCut(spec, outputAxes[index]);
   if (inputAxes.every((axis) => axis === undefined)) {
     throw new InferenceError(
       "refused",
@@ -41,7 +43,8 @@ export function lengthPlan(config: ModelConfig, signature: Signature): LengthPla
   const fillings: LengthFilling[] = [];
   if (maskInput !== undefined) fillings.push("mask");
   if (lengthInput !== undefined) fillings.push("length");
-  for (const [index, filling] of fillings.entries()) checkFilled(signature.filled?.[index], filling);
+  const longest = buckets[buckets.length - 1] ?? 0;
+  for (const [index, filling] of fillings.entries()) checkFilled(signature.filled?.[index], filling, longest);
   return { buckets, inputAxes, outputAxes, padValues: padValuesOf(padValue, signature, inputAxes), fillings };
 }
 
@@ -96,6 +99,15 @@ function onlyFreeAxis({ datatype, dims, modelDims }: TensorSpec): number | undef
   return free.length === 1 && datatype !== "BYTES" && modelDims === undefined ? free[0] : undefined;
 }
 
+/** An output that may vary with the length must not be given back as long as its neighbours in the batch make it. */
+function checkCut({ name, dims }: TensorSpec, axis: number | undefined): void {
+  if (axis !== undefined || dims.every((dimension) => dimension >= 0)) return;
+  throw new InferenceError(
+    "refused",
+    `output '${name}' has dims [${dims.join(", ")}], so 'sluice_length_buckets' needs 'sluice_cut_axes': along which dimension each output is cut back, without those that no length changes`,
+  );
+}
+
 function checkAxis(key: string, kind: string, { name, datatype, dims, modelDims }: TensorSpec, axis: number): void {
   const fault =
     dims[axis] === undefined || dims[axis] >= 0
@@ -122,16 +134,50 @@ function padValuesOf(
       `parameter 'sluice_pad_value' names '${name}', which is no input that is padded`,
     );
   }
-  return inputs.map(({ name }) => written?.get(name) ?? written?.get("") ?? 0);
+  return inputs.map(({ name, datatype }, index) => {
+    const value = written?.get(name) ?? written?.get("") ?? 0;
+    if (axes[index] === undefined || holdsNumber(datatype, value)) return value;
+    throw new InferenceError(
+      "refused",
+      `parameter 'sluice_pad_value' pads '${name}' with ${value}, which is no ${datatype}: name the value of each input, as in '${name}:0'`,
+    );
+  });
 }
 
-function checkFilled(spec: TensorSpec | undefined, filling: LengthFilling): void {
+/** Least and most of each whole datatype, as far as numbers are exact. */
+const ranges: Partial<Record<Datatype, readonly [number, number]>> = {
+  BOOL: [0, 1],
+  UINT8: [0, 2 ** 8 - 1],
+  UINT16: [0, 2 ** 16 - 1],
+  UINT32: [0, 2 ** 32 - 1],
+  UINT64: [0, Number.MAX_SAFE_INTEGER],
+  INT8: [-(2 ** 7), 2 ** 7 - 1],
+  INT16: [-(2 ** 15), 2 ** 15 - 1],
+  INT32: [-(2 ** 31), 2 ** 31 - 1],
+  INT64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+};
+
+/** Whether a datatype has this number; floating point ones are taken to have all. */
+function holdsNumber(datatype: Datatype, value: number): boolean {
+  const [least, most] = ranges[datatype] ?? [];
+  if (least === undefined || most === undefined) return true;
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** @param longest what a length input has to be able to hold */
+function checkFilled(spec: TensorSpec | undefined, filling: LengthFilling, longest: number): void {
   if (spec === undefined) return; // not there yet
   const { name, datatype, dims } = spec;
   const isFitting =
     filling === "mask"
       ? dims.length === 1 && (dims[0] ?? 0) < 0
       : dims.every((dimension) => dimension === 1 || dimension < 0);
+  if (filling === "length" && !holdsNumber(datatype, longest)) {
+    throw new InferenceError(
+      "refused",
+      `parameter 'sluice_length_input' is '${name}', whose ${datatype} cannot hold the length ${longest} (sluice_length_buckets)`,
+    );
+  }
   if (datatype !== "BYTES" && isFitting && dims.length <= 1) return;
   const expected = filling === "mask" ? "numbers of shape [rows, length]" : "numbers of shape [rows] or [rows, 1]";
   throw new InferenceError(

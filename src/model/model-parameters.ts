@@ -224,7 +224,7 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
   sluice_cut_axes: {
     field: "cutAxes",
     option: { kind: "string", default: "", group: "Models", description: "" },
-    absent: "the dimension of any length, of each output that has one such dimension",
+    absent: "the dimension of any length, of each output that has one such dimension; needed where one has several",
     description: "Outputs that are cut back to the request's own length, written as sluice_length_axes; empty: none.",
   },
   sluice_pad_value: {

@@ -48,11 +48,35 @@ const refused: [string, Readonly<Record<string, string>>, RegExp][] = [
   ["a fixed dimension", { sluice_length_axes: "types:0" }, /axis 0 of input 'types', whose dims are \[2, -1\]/],
   ["no dimension", { sluice_cut_axes: "scores:2" }, /axis 2 of output 'scores', whose dims are \[-1, 3\]/],
   ["strings", { sluice_length_axes: "text:0" }, /input 'text', which holds strings/],
+  ["a value that a datatype has not", { sluice_pad_value: "0.5" }, /pads 'ids' with 0.5, which is no INT64/],
+  ["a value too large", { sluice_pad_value: "types:9e15,ids:1e16" }, /pads 'ids' with 10000000000000000, which is no/],
   ["a value of what is not padded", { sluice_pad_value: "image:1" }, /names 'image', which is no input that is padded/],
 ];
 for (const [what, parameters, message] of refused) {
   test(`refused: ${what}`, () => assert.throws(() => planOf(parameters), { reason: "refused", message }));
 }
+
+test("refused: an output of which nothing tells where its length is, until the settings do", () => {
+  const outputs = [...signature.outputs, { name: "weights", datatype: "FP32" as const, dims: [2, -1, -1] }];
+  const given = { ...signature, outputs };
+  assert.throws(() => planOf({}, given), {
+    reason: "refused",
+    message: /output 'weights' has dims \[2, -1, -1\], so 'sluice_length_buckets' needs 'sluice_cut_axes'/,
+  });
+  assert.deepEqual(planOf({ sluice_cut_axes: "weights:1" }, given)?.outputAxes, [undefined, undefined, 1]);
+  assert.deepEqual(planOf({ sluice_cut_axes: "" }, given)?.outputAxes, [undefined, undefined, undefined]);
+});
+
+test("refused: a length input that cannot hold the largest bucket", () => {
+  const filled = [{ name: "lengths", datatype: "INT8" as const, dims: [] }];
+  const lengthsUpTo = (buckets: string) =>
+    planOf({ sluice_length_buckets: buckets, sluice_length_input: "lengths" }, { ...signature, filled });
+  assert.deepEqual(lengthsUpTo("8,127")?.fillings, ["length"]);
+  assert.throws(() => lengthsUpTo("8,128"), {
+    reason: "refused",
+    message: /'sluice_length_input' is 'lengths', whose INT8 cannot hold the length 128/,
+  });
+});
 
 test("refused: nothing to pad", () => {
   assert.throws(() => planOf({}, { ...signature, inputs: [{ name: "x", datatype: "FP32", dims: [4] }] }), {
