@@ -1,4 +1,4 @@
-import { type InferenceError, toInferenceError } from "../errors.ts";
+import { InferenceError, toInferenceError } from "../errors.ts";
 import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
 import { isDecoupled } from "../runtime/model.ts";
 import type { Gate } from "../runtime/stream-gate.ts";
@@ -17,7 +17,8 @@ import { enterTenantOrWait, type TenantWait } from "./tenant-admission.ts";
 /** A message that was read ahead while the window was full: it is only looked at for whether it cancels another one. */
 interface ParkedMessage {
   readonly item: StreamItem;
-  readonly parsed: ParsedRequest;
+  /** Or why it cannot be read. */
+  readonly parsed: ParsedRequest | InferenceError;
   readonly bytes: Buffer;
 }
 
@@ -68,31 +69,30 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#window.charge(bytes.length);
     this.#items.append(item);
     const parsed = this.#parse(item, bytes);
-    if (parsed !== undefined && !this.#isCancellation(item, parsed)) this.#startOrPark(item, parsed, bytes);
+    if (!this.#isCancellation(item, parsed)) this.#startOrPark(item, parsed, bytes);
     this.#read();
   }
 
-  #startOrPark(item: StreamItem, parsed: ParsedRequest, bytes: Buffer): void {
+  #startOrPark(item: StreamItem, parsed: ParsedRequest | InferenceError, bytes: Buffer): void {
     if (this.#window.hasPlaceFor(bytes.length)) this.#start(item, parsed, bytes);
     else this.#parked = { item, parsed, bytes };
   }
 
-  #parse(item: StreamItem, bytes: Buffer): ParsedRequest | undefined {
+  #parse(item: StreamItem, bytes: Buffer): ParsedRequest | InferenceError {
     try {
       const parsed = parseInferRequest(bytes);
       item.setParsed(parsed);
       return parsed;
     } catch (error) {
-      this.#window.takePlace();
-      item.fail(toInferenceError(error));
-      return undefined;
+      return toInferenceError(error);
     }
   }
 
-  #start(item: StreamItem, parsed: ParsedRequest, bytes: Buffer): void {
+  #start(item: StreamItem, parsed: ParsedRequest | InferenceError, bytes: Buffer): void {
     const { repository, admission, tenants } = this.#surroundings;
     this.#window.takePlace();
     try {
+      if (parsed instanceof InferenceError) throw parsed;
       if (admission.isDraining) throw drainingError();
       const model = repository.find(parsed.modelName, parsed.modelVersion);
       const request = resolveRequest(parsed);
@@ -181,9 +181,9 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     this.#endIfDone();
   }
 
-  /** The model is done with an item whose last answer went out before. Called by the item. */
+  /** The model is done with an item that was answered before; an answer that is still held will free its place. Called by the item. */
   onModelDone(item: StreamItem): void {
-    this.#free(item.requestBytes, true);
+    if (item.held === undefined) this.#free(item.requestBytes, true);
   }
 
   /** The item has its last answer. */
@@ -281,8 +281,8 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   };
 
   /** Takes a message that cancels requests of this stream; it has no answer of its own. @returns false: it is a request */
-  #isCancellation(item: StreamItem, { parameters }: ParsedRequest): boolean {
-    const id = cancelledId(parameters);
+  #isCancellation(item: StreamItem, parsed: ParsedRequest | InferenceError): boolean {
+    const id = parsed instanceof InferenceError ? undefined : cancelledId(parsed.parameters);
     if (id === undefined) return false;
     this.#items.remove(item);
     this.#received--;

@@ -80,6 +80,27 @@ test("what is cancelled twice, after its answer, or is unknown, changes nothing"
   await harness.assertIdle();
 });
 
+test("a cancelled request whose model lets go of it before its answer may leave gives its place and bytes back once", async (t) => {
+  const slow = new FakeModel("slow");
+  const harness = await GrpcHarness.start(t, new FakeRepository(slow), { streamWindow: 2 });
+  const stream = harness.client().stream();
+  stream.send(encodeRequest("slow", "1"), encodeRequest("slow", "2"), cancelOf("2"));
+  await eventually(() => slow.asked[1]?.context.isCancelled === true, "the second is cancelled");
+  slow.asked[1]!.reply.respond(answerTo(slow.asked[1]!.request), true);
+  slow.asked[0]!.reply.respond(answerTo(slow.asked[0]!.request), true);
+  await stream.untilAnswered(2);
+  await eventually(() => harness.server.load.bufferedBytes === 0, `${harness.server.load.bufferedBytes} bytes held`);
+  for (const id of ["3", "4", "5", "6"]) stream.send(encodeRequest("slow", id));
+  await eventually(() => harness.observer.received === 6, "one message beyond the window was read ahead");
+  assert.equal(slow.asked.length, 4, "the window is as large as before");
+  for (let i = 2; i < 6; i++) {
+    await slow.untilAsked(i + 1);
+    slow.asked[i]!.reply.respond(answerTo(slow.asked[i]!.request), true);
+  }
+  assert.equal((await stream.finish()).code, statusCodes.OK);
+  await harness.assertIdle();
+});
+
 test("a stream may end while models still work on its cancelled requests", async (t) => {
   const slow = new FakeModel("slow");
   const harness = await GrpcHarness.start(t, new FakeRepository(slow));

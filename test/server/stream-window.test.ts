@@ -49,6 +49,23 @@ test("the window counts bytes too, and one message is always let in", async (t) 
   await harness.assertIdle();
 });
 
+test("messages that cannot be read take places like any other", async (t) => {
+  const slow = new FakeModel("slow");
+  const harness = await GrpcHarness.start(t, new FakeRepository(slow), { streamWindow: 4 });
+  const stream = harness.client().stream();
+  stream.send(encodeRequest("slow", "first"));
+  for (let i = 0; i < 100; i++) stream.send(Buffer.from([0xff]));
+  await slow.untilAsked(1);
+  await settle(harness);
+  assert.equal(harness.observer.received, 5, "a window, and one read ahead");
+  slow.asked[0]!.reply.respond(answerTo(slow.asked[0]!.request), true);
+  const { code, metadata } = await stream.finish();
+  assert.equal(code, statusCodes.OK);
+  assert.deepEqual(metadata.get("sluice-items-answered"), ["101"]);
+  assert.deepEqual(stream.ids.slice(0, 2), ["first", ""]);
+  await harness.assertIdle();
+});
+
 test("the bytes of the whole server pause streams, and they go on when there is room", async (t) => {
   const slow = new FakeModel("slow");
   const harness = await GrpcHarness.start(t, new FakeRepository(slow), { maxBufferedBytes: 2 ** 20 });
