@@ -6,8 +6,10 @@ import {
   type ClientOptions as GrpcClientOptions,
 } from "@grpc/grpc-js";
 import { InferenceError } from "../errors.ts";
+import { statusCodes } from "../protocol/status.ts";
 import { listTarget } from "./address-list-resolver.ts";
 import { hostOf, isLocal } from "./addresses.ts";
+import { ClientError } from "./client-error.ts";
 import type { ClientOptions, TlsOptions } from "./client-options.ts";
 
 /** Methods that may be sent again. Not the stream: only its reader knows which of its items were answered. */
@@ -24,6 +26,7 @@ const repeatableMethods = [
 export class ChannelSet {
   readonly #clients: readonly Client[];
   #next = 0;
+  #isClosed = false;
 
   /** @param isRepeating whether calls that were refused are sent again; streams and sequences must not be. */
   constructor(addresses: readonly string[], options: ClientOptions, isRepeating: boolean) {
@@ -37,15 +40,18 @@ export class ChannelSet {
     );
   }
 
-  /** The channel whose turn it is. */
+  /** The channel whose turn it is. @throws ClientError CANCELLED once they are closed */
   next(): Client {
+    if (this.#isClosed) throw new ClientError(statusCodes.CANCELLED, "the client is closed");
     const client = this.#clients[this.#next];
     if (client === undefined) throw new InferenceError("internal", "a client without channels");
     this.#next = (this.#next + 1) % this.#clients.length;
     return client;
   }
 
+  /** No call begins from here on; what is under way goes on. */
   close(): void {
+    this.#isClosed = true;
     for (const client of this.#clients) client.close();
   }
 }

@@ -171,7 +171,10 @@ export class InferenceClient {
     await this.#control("RepositoryModelUnload", { model_name: model }, options);
   }
 
-  /** Ends the connections; running calls end with CANCELLED or UNAVAILABLE. */
+  /**
+   * Ends the connections as soon as nothing runs on them: running calls and streams go on, calls that wait for a connection end with
+   * UNAVAILABLE. A new call, and a stream that loses its server, ends with CANCELLED.
+   */
   close(): void {
     this.#repeating.close();
     this.#once.close();

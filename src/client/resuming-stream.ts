@@ -46,6 +46,7 @@ export interface EncodedRequest extends OutgoingRequest {
 
 /** What a stream is made of. */
 export interface StreamParts<Request> {
+  /** Opens a connection; what it throws ends the stream. */
   connect(listener: ConnectionListener): StreamConnection;
   /** @param index number of the request in the stream, from 0 */
   encode(request: Request, index: number): EncodedRequest;
@@ -189,6 +190,16 @@ export class ResumingStream<Request> {
     this.#isHalfClosed = false;
     this.#isPaused = false;
     this.#finishedBefore = this.#ledger.finished;
+    try {
+      this.#connection = this.#open();
+    } catch (error) {
+      this.fail(error); // the client is closed: nobody above would hear of it, and the reader would wait for ever
+      return;
+    }
+    this.#work();
+  }
+
+  #open(): StreamConnection {
     const connection = this.#parts.connect({
       onMessage: (message) => this.#receive(message),
       onWritable: () => {
@@ -197,8 +208,7 @@ export class ResumingStream<Request> {
       },
       onClosed: (status) => this.#onClosed(connection, status),
     });
-    this.#connection = connection;
-    this.#work();
+    return connection;
   }
 
   #receive(message: Buffer): void {
@@ -232,9 +242,10 @@ export class ResumingStream<Request> {
     }
     const failure = this.#truncation(status);
     if (isComplete || failure !== undefined) this.#finish(failure);
-    else if (this.#isHalfClosed)
-      this.#reopen(0); // what the server refused after we had closed
-    else this.#resume(connection.peer, { ...status, ...earlyEnd });
+    else if (this.#isHalfClosed) {
+      // What the server refused after we had closed: it is there, and wants to be left alone for a while.
+      this.#reopen(Math.max(0, this.#ledger.holdUntilMs - this.#parts.clock.now()));
+    } else this.#resume(connection.peer, { ...status, ...earlyEnd });
   }
 
   #resume(server: string | undefined, status: StatusObject): void {

@@ -167,6 +167,14 @@ test("an aborted signal cancels a call and a stream", async (t) => {
   });
 });
 
+test("once the client is closed no call and no stream begins", async (t) => {
+  const { client } = await connect(t, echo);
+  client.close();
+  const closed = { name: "ClientError", code: 1, message: "the client is closed" };
+  await assert.rejects(client.infer(question("a")), closed);
+  await assert.rejects(Array.fromAsync(client.inferStream([question("a")])), closed);
+});
+
 test("a server that is not there is UNAVAILABLE", async () => {
   const { createServer } = await import("node:net");
   const listener = createServer().listen(0, "127.0.0.1");

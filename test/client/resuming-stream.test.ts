@@ -262,6 +262,9 @@ test("what is refused after the stream was closed goes over another one", async 
   subject.server.answer(1);
   subject.server.end();
   await settle();
+  assert.equal(subject.servers.connections.length, 1, "the server wants to be left alone");
+  subject.clock.advance(200);
+  await settle();
   assert.equal(subject.servers.connections.length, 2);
   assert.deepEqual(subject.received, [0]);
   subject.server.answer(1);
@@ -340,6 +343,17 @@ test("a connection that takes no more is written to when it does again", async (
   assert.deepEqual(subject.received, [0, 1, 2, 3]);
   subject.stream.fail(undefined);
   await subject.ended();
+});
+
+test("a connection that cannot even be tried ends the stream, whoever asked for it", async () => {
+  const subject = new Subject([question(0)]);
+  await settle();
+  subject.servers.refusal = new Error("the client is closed");
+  subject.server.close(14, "Connection dropped");
+  await settle();
+  assert.ok(subject.isDone, "the reader waits for ever");
+  assert.equal(subject.failure?.message, "the client is closed");
+  assert.deepEqual(subject.summary, { requests: 1, answered: 0, failed: 0, resumes: 1 });
 });
 
 test("a reader that takes nothing pauses the connection; taking lets it go on", async () => {

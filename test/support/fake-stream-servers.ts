@@ -11,12 +11,15 @@ export class FakeStreamServers {
   readonly connections: FakeConnection[] = [];
   /** Whether answers repeat `sluice_sequence_number`. */
   readonly isEchoing: boolean;
+  /** What becomes of attempts to connect; undefined: they succeed. */
+  refusal: Error | undefined;
 
   constructor(isEchoing = true) {
     this.isEchoing = isEchoing;
   }
 
   readonly connect = (listener: ConnectionListener): FakeConnection => {
+    if (this.refusal !== undefined) throw this.refusal;
     const connection = new FakeConnection(listener, `server-${this.connections.length}:1`, this.isEchoing);
     this.connections.push(connection);
     return connection;
