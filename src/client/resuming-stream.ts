@@ -71,6 +71,8 @@ export class ResumingStream<Request> {
   #isPaused = false;
   #isSourceDone = false;
   #isKnown = false;
+  /** Messages without an answer of their own, which must not overtake the requests that they name. */
+  readonly #unanswered: Buffer[] = [];
   #resumes = 0;
   #outage: Outage | undefined;
   /** Requests finished when the connection was opened. */
@@ -145,11 +147,8 @@ export class ResumingStream<Request> {
 
   #enter(request: Request): void {
     const encoded = this.#parts.encode(request, this.#ledger.requests);
-    if (encoded.isUnanswered) {
-      if (this.#connection !== undefined && !this.#isHalfClosed) this.#connection.write(encoded.message);
-      return;
-    }
-    this.#ledger.add(encoded);
+    if (encoded.isUnanswered) this.#unanswered.push(encoded.message);
+    else this.#ledger.add(encoded);
     this.#work();
   }
 
@@ -169,6 +168,9 @@ export class ResumingStream<Request> {
       const message = ledger.nextToSend(clock.now());
       if (message === undefined) break;
       this.#isWritable = this.#connection.write(message);
+    }
+    if (this.#isWritable && this.#unanswered.length > 0) {
+      for (const message of this.#unanswered.splice(0)) this.#connection.write(message);
     }
     const holdMs = ledger.holdUntilMs - clock.now();
     if (holdMs > 0) this.#workAfter(holdMs);

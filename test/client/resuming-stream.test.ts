@@ -391,6 +391,26 @@ test("a cancellation of another request is sent and has no answer", async () => 
   assert.equal(subject.failure, undefined);
 });
 
+test("a cancellation does not overtake the request that it names, neither where a connection takes no more nor where there is none", async () => {
+  const cancellation: InferOptions = { model: "", inputs: [], parameters: { sluice_cancel: "r1" } };
+  const sent = (subject: Subject) =>
+    subject.server.received.map(({ id, parameters }) => id || parameters.get("sluice_cancel"));
+  async function* requests() {
+    yield* [question(0), question(1), cancellation, question(2)];
+  }
+  const subject = new Subject(requests());
+  subject.server.writableAfter = 1;
+  await settle();
+  assert.deepEqual(sent(subject), ["r0"]);
+  subject.server.drain();
+  await settle();
+  assert.deepEqual(sent(subject), ["r0", "r1", "r2", "r1"]);
+  const lost = new Subject(requests());
+  lost.server.close(14, "Connection dropped");
+  await settle();
+  assert.deepEqual(sent(lost).slice(0, 3), ["r0", "r1", "r1"]);
+});
+
 test("a sequence number of the caller's own is refused", async () => {
   const subject = new Subject([{ ...question(0), parameters: { sluice_sequence_number: 1 } }]);
   await subject.ended();
