@@ -135,7 +135,13 @@ export class SequenceModel implements Model {
     this.#options.observers.onBatch(this.description, record);
     this.scheduler.finish(batch, this.#options.clock.now());
     for (const row of batch.rows) if (row !== undefined) this.#fail(row.item.entry, error);
+    if (error.reason === "too_large") this.#endUnbegun(batch);
     this.#checkDrained();
+  }
+
+  /** Sequences whose first state found no room have none to go on from. */
+  #endUnbegun({ rows }: SequenceBatch): void {
+    for (const row of rows) if (row?.item.isStart === true) this.scheduler.cancel(row.sequence);
   }
 
   /** The process ended under a batch: what the model remembered is gone. `SequenceScheduler.lose` follows. */
@@ -152,9 +158,13 @@ export class SequenceModel implements Model {
     this.#checkDrained();
   }
 
-  /** Begins no further sequence and answers what it has accepted, also what still comes for sequences that have begun; resolves when nothing is left. */
+  /**
+   * Begins no further sequence, refuses those that wait for a slot, and answers what it has accepted for the others, also what still comes; resolves
+   * when nothing is left.
+   */
   drain(error: InferenceError): Promise<void> {
     this.#draining = error;
+    if (!this.#isReplaced) this.scheduler.failBacklog(error); // slots may stay taken for as long as sequences may be idle
     this.#hurry();
     return new Promise((resolve) => {
       this.#onDrained.push(resolve);
@@ -187,6 +197,7 @@ export class SequenceModel implements Model {
     if ([...this.#family].some((member) => member.#draining === undefined)) return;
     for (const member of this.#family) {
       member.#isReplaced = false;
+      if (member.#draining !== undefined) member.scheduler.failBacklog(member.#draining);
       member.#checkDrained();
     }
   }

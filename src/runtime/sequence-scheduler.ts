@@ -170,8 +170,13 @@ export class SequenceScheduler {
     }
     for (const sequence of [...this.#table.slotsOf(instance)])
       if (sequence !== undefined) this.#abandon(sequence, error);
-    if (this.unavailable === undefined) return;
-    for (const sequence of [...this.#table.all()]) if (sequence.slot === undefined) this.#abandon(sequence, error);
+    if (this.unavailable !== undefined) this.failBacklog(error);
+  }
+
+  /** Fails the sequences that wait for a slot: nothing of them has run. */
+  failBacklog(error: InferenceError): void {
+    for (const sequence of [...this.#table.all()])
+      if (sequence.slot === undefined) this.#end(sequence, "cancelled", () => error);
   }
 
   /** Undefined: it can answer. Otherwise why none of its instances can. */
@@ -281,6 +286,8 @@ export class SequenceScheduler {
 
   /** @param reason undefined: it has not ended, but lives on in another version */
   #release(sequence: Sequence, reason: SequenceEnd | undefined): void {
+    if (sequence.isOver) return;
+    sequence.isOver = true;
     sequence.unlisten();
     const promoted = this.#table.release(sequence);
     if (promoted !== undefined) this.#makeReady(promoted);
@@ -362,7 +369,7 @@ export class SequenceScheduler {
     const { expired, nextMs } = expireSequences(this.#table.all(), now, idleMs);
     for (const { sequence, reason, late } of expired) {
       if (reason === "cancelled") this.cancel(sequence, late);
-      else this.#end(sequence, reason, expiredError);
+      else if (reason === "expired" || sequence.isQuiet) this.#end(sequence, reason, expiredError);
     }
     this.#table.forgetBefore(now - Math.max(idleMs, shortestMemoryMs));
     if (nextMs < Number.POSITIVE_INFINITY) this.#wakeAt(nextMs);

@@ -36,6 +36,8 @@ export class Sequence {
   running: SequenceItem | undefined;
   /** It takes no further requests: END has come, or it was ended. It keeps its slot until the last one has been answered. */
   isClosed = false;
+  /** It has no slot any more and gets none. */
+  isOver = false;
   /** The model may remember something of it: its START has been run. */
   hasState = false;
   /** Number of the shapes of its state, as the runtime process gave it; 0: the initial state's. */

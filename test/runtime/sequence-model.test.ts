@@ -201,6 +201,18 @@ describe("limits", () => {
     );
   });
 
+  it("end a sequence that found no room for its first state, and only that", () => {
+    const subject = new SequenceSubject();
+    subject.ask("a", "start");
+    subject.finish();
+    subject.ask("a");
+    subject.ask("b", "start");
+    subject.take();
+    subject.fail(0, "too_large");
+    assert.equal(subject.ask("a").reply.outcome, "waiting");
+    assert.equal(subject.ask("b").reply.outcome, "invalid");
+  });
+
   it("refuse new sequences while no instance can run, and fail what waits", () => {
     const subject = new SequenceSubject();
     const waiting = subject.ask("a", "start");
@@ -226,6 +238,15 @@ it("a model that is drained begins nothing and answers what it has accepted", as
   );
   assert.equal(isDrained, true);
   assert.equal(subject.ask("a").reply.outcome, "draining");
+});
+
+it("a model that is drained does not wait for slots that idle sequences hold", async () => {
+  const subject = new SequenceSubject({ slots: 1, idleMs: 1e9 }, {}, 1);
+  subject.ask("idle", "start");
+  subject.finish();
+  const waiting = subject.ask("b", "both");
+  await subject.model.drain(new InferenceError("draining", "stop"));
+  assert.equal(waiting.reply.outcome, "draining");
 });
 
 it("a model that was replaced lives until its sequences end, and each request finds the version that has its sequence", async () => {

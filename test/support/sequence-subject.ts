@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { InferenceError } from "../../src/errors.ts";
+import { InferenceError, type Reason } from "../../src/errors.ts";
 import type { ParameterValue, RequestContext } from "../../src/inference.ts";
 import type { SequencePlan } from "../../src/model/sequence-plan.ts";
 import type { BatchRecord } from "../../src/runtime/observer.ts";
@@ -78,9 +78,9 @@ export class SequenceSubject {
     this.model.complete(batch, this.#record(batch), outputs, stateShapes);
   }
 
-  fail(instance = 0): void {
+  fail(instance = 0, reason: Reason = "runtime"): void {
     const batch = this.#end(instance);
-    const error = new InferenceError("runtime", "by the test");
+    const error = new InferenceError(reason, "by the test");
     this.model.fail(batch, this.#record(batch, error), error);
   }
 

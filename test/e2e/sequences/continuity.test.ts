@@ -81,6 +81,26 @@ test("a crash of the runtime process ends its sequences, and says so once they a
   assert.equal((await metrics()).get(`sluice_sequences_ended_total${labels('sluice_reason="lost"')}`), "2");
 });
 
+test("of several instances only the one that has ended loses its sequences", async (context) => {
+  const strangers = new Set(childProcesses());
+  const root = temporaryFolder(context);
+  writeSequenceModel(root, "sum", sumModel(), `${batching()} instance_group [ { count: 2 kind: KIND_CPU } ]`);
+  const { client } = await start(context, root);
+  const ids = [1, 2, 3, 4];
+  for (const id of ids) assert.deepEqual(await add(client, "sum", id, id, "start"), [id]);
+  const pids = childProcesses().filter((pid) => !strangers.has(pid));
+  assert.equal(pids.length, 2);
+  const [killed = 0] = pids;
+  process.kill(killed, "SIGKILL");
+  await eventuallyTrue("it has ended", () => !childProcesses().includes(killed));
+  const outcomes = await Promise.all(
+    ids.map((id) => add(client, "sum", 1, id).catch((error: ClientError) => error.isSequenceLost)),
+  );
+  assert.equal(outcomes.filter((outcome) => outcome === true).length, 2);
+  for (const [i, outcome] of outcomes.entries()) if (outcome !== true) assert.deepEqual(outcome, [(ids[i] ?? 0) + 1]);
+  assert.deepEqual(await add(client, "sum", 9, 9, "both"), [9], "the others have room for new ones");
+});
+
 test("a caller who leaves its stream leaves the sequences that it waits for; one that is idle goes on elsewhere", async (context) => {
   const root = temporaryFolder(context);
   writeSequenceModel(root, "sum", sumModel(), batching("oldest { max_candidate_sequences: 1 }"));
