@@ -1,3 +1,4 @@
+import type { Call } from "./call.ts";
 import type { StreamItem } from "./stream-item.ts";
 
 /** Answers of one stream that are written ahead of its reader: enough for HTTP/2 to be busy, few enough for the event loop to stay free. */
@@ -11,6 +12,7 @@ const maxAheadBytes = 256 * 1024;
  * memory is free soonest.
  */
 export class DecoupledItems {
+  readonly #call: Pick<Call<Buffer>, "isOpen">;
   /** Without their last answer. */
   readonly #open = new Set<StreamItem>();
   /** Those of them with a source. */
@@ -18,6 +20,10 @@ export class DecoupledItems {
   #aheadMessages = 0;
   #aheadBytes = 0;
   #isPulling = false;
+
+  constructor(call: Pick<Call<Buffer>, "isOpen">) {
+    this.#call = call;
+  }
 
   get isEmpty(): boolean {
     return this.#open.size === 0;
@@ -71,7 +77,9 @@ export class DecoupledItems {
     for (const item of this.#sources.splice(0)) item.dropSource();
   }
 
+  /** Not once the call has its status: nobody would take the answers, and the sources are dropped when it closes. */
   get #hasRoom(): boolean {
+    if (!this.#call.isOpen) return false;
     return this.#aheadMessages === 0 || (this.#aheadMessages < maxAheadMessages && this.#aheadBytes < maxAheadBytes);
   }
 }

@@ -107,6 +107,7 @@ export class StreamItem implements Reply {
 
   respondFrom(source: AnswerSource): void {
     if (this.isEnded) {
+      source.abandon();
       this.#settle();
       return;
     }

@@ -165,7 +165,10 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
 
   /** Answers are made as the reader takes them; what they are made from is charged until the last. Called by the item. */
   takeFrom(item: StreamItem, byteLength: number): void {
-    if (!this.#call.isOpen) return;
+    if (!this.#call.isOpen) {
+      item.dropSource();
+      return;
+    }
     if (!item.isDecoupled) this.#takeOutOfOrder(item);
     item.sourceBytes = byteLength;
     this.#window.charge(byteLength);
@@ -200,7 +203,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   /** As at Triton: answers of decoupled models leave as they are made, and neither wait for those of other requests nor hold them up. */
   #takeOutOfOrder(item: StreamItem): void {
     item.isDecoupled = true;
-    this.#decoupled ??= new DecoupledItems();
+    this.#decoupled ??= new DecoupledItems(this.#call);
     this.#decoupled.add(item);
     this.#items.remove(item);
     if (!this.#isUnordered) this.#advance();

@@ -207,3 +207,43 @@ test("with triton_grpc_error a failing decoupled request ends the stream", async
   assert.equal((await stream.status).code, statusCodes.INTERNAL);
   await harness.assertIdle();
 });
+
+test("with triton_grpc_error a source that fails ends the stream, and the sources behind it are dropped", async (t) => {
+  const sources: CountedSource[] = [];
+  const many = decoupled("many");
+  const harness = await GrpcHarness.start(t, new FakeRepository(many));
+  const stream = harness.client().stream({ triton_grpc_error: "true" });
+  stream.send(encodeRequest("many", "1"), encodeRequest("many", "2"));
+  await many.untilAsked(2);
+  const failing = new CountedSource(many.asked[0]!, manyAnswers);
+  const next = failing.next.bind(failing);
+  failing.next = () => {
+    if (failing.made === 100) throw new InferenceError("runtime", "broken");
+    return next();
+  };
+  many.asked[0]!.reply.respondFrom?.(failing);
+  sources.push(give(many.asked[1]!, 100));
+  assert.equal((await stream.status).code, statusCodes.INTERNAL);
+  assert.deepEqual(
+    sources.map(({ made, isAbandoned }) => [made, isAbandoned]),
+    [[0, true]],
+  );
+  await harness.assertIdle();
+});
+
+test("a source that comes too late is told so: after the request was cancelled, and after its caller left", async (t) => {
+  const many = decoupled("many");
+  const harness = await GrpcHarness.start(t, new FakeRepository(many));
+  const stream = harness.client().stream();
+  stream.send(encodeRequest("many", "1"), encodeRequest("many", "2"));
+  await many.untilAsked(2);
+  stream.send(encodeRequest("", "", new Map([["sluice_cancel", "1"]])));
+  await stream.untilAnswered(1);
+  assert.ok(give(many.asked[0]!, 5).isAbandoned, "cancelled");
+  stream.call.cancel();
+  await eventually(() => many.asked[1]!.context.isCancelled, "the caller has left");
+  const late = give(many.asked[1]!, 5);
+  assert.ok(late.isAbandoned, "left");
+  assert.equal(late.made, 0);
+  await harness.assertIdle();
+});
