@@ -30,7 +30,7 @@ const rowMsWeight = 0.1;
 
 /**
  * The requests that wait for one model version. Tenants take turns by start-time fair queuing over what their requests cost, weighed by their
- * shares; a tenant's own requests run by priority level, then by deadline, then as they came (docs/adr/0009-queue-order.md). Counts what it
+ * shares; a tenant's own requests run by priority level, then by deadline, then as they came (docs/adr/0012-queue-order.md). Counts what it
  * holds; what is dropped because nobody waits for it any more goes to `onDropped`. Not bounded itself: see `batched-model.ts`.
  */
 export class RequestQueue {
