@@ -2,7 +2,8 @@
 export { ClientError } from "./client/client-error.ts";
 export type { ClientOptions, TlsOptions } from "./client/client-options.ts";
 export type { CallOptions, InferOptions } from "./client/infer-options.ts";
-export { InferenceClient, type StreamOptions } from "./client/inference-client.ts";
+export type { StreamOptions } from "./client/infer-stream.ts";
+export { InferenceClient } from "./client/inference-client.ts";
 export type {
   ModelConfiguration,
   ModelIndexEntry,

@@ -2,6 +2,7 @@ import type { BenchCase } from "../bench-case.ts";
 import { concatCase, splitCase, takeBatchCase } from "./batching.ts";
 import { bulkCase } from "./bulk.ts";
 import { streamCase, unaryCase } from "./calls.ts";
+import { clientStreamCase } from "./client.ts";
 import { decodeCase, encodeCase } from "./codec.ts";
 import { heavyCase } from "./heavy.ts";
 import { latencyCase } from "./latency.ts";
@@ -27,6 +28,7 @@ export const benchCases: readonly BenchCase[] = [
   streamCase,
   bulkCase,
   manyStreamsCase,
+  clientStreamCase,
   latencyCase,
   heavyCase,
   tenantsCase,

@@ -50,3 +50,8 @@ export function pushbackOf(metadata: Metadata): number | undefined {
   const milliseconds = pushback === undefined ? Number.NaN : Number.parseInt(String(pushback), 10);
   return Number.isNaN(milliseconds) ? undefined : milliseconds;
 }
+
+/** What becomes of a call whose signal was aborted. */
+export function cancelledByCaller(): ClientError {
+  return new ClientError(statusCodes.CANCELLED, "cancelled by the caller");
+}

@@ -1,8 +1,5 @@
 import { InferenceError } from "../errors.ts";
 
-/** Longest deadline that is sent, milliseconds: grpc-js servers misread 2^31 ms (24.8 days) and more, so longer ones are shortened to this. */
-export const maxDeadlineMs = 23 * 86_400_000;
-
 /** gRPC's own policies of choosing among the servers of a client. */
 const loadBalancingPolicies = ["pick_first", "round_robin"] as const;
 

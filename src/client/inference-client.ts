@@ -7,9 +7,11 @@ import { decodeInferResponse } from "../protocol/infer-response.ts";
 import { statusCodes } from "../protocol/status.ts";
 import { resolveAddresses } from "./addresses.ts";
 import { ChannelSet } from "./channel.ts";
-import { ClientError, clientErrorOf } from "./client-error.ts";
-import { type ClientOptions, inRange, maxDeadlineMs, resolveClientOptions } from "./client-options.ts";
+import { ClientError, cancelledByCaller, clientErrorOf } from "./client-error.ts";
+import { type ClientOptions, resolveClientOptions } from "./client-options.ts";
+import { deadlineAfter } from "./deadline.ts";
 import { type CallOptions, type InferOptions, isSequenceRequest, toInferenceRequest } from "./infer-options.ts";
+import { openInferStream, type StreamOptions } from "./infer-stream.ts";
 import {
   type ModelConfiguration,
   type ModelIndexEntry,
@@ -22,22 +24,7 @@ import {
   readServerMetadata,
   type ServerMetadata,
 } from "./model-metadata.ts";
-import { ResumingStream, type StreamClock, type StreamResume, type StreamSummary } from "./resuming-stream.ts";
-import { openStream } from "./stream-connection.ts";
-import { encodeStreamRequest } from "./stream-request.ts";
 import { readable, type StreamResult } from "./stream-result.ts";
-
-/** Limits of a stream, and who hears of it. */
-export interface StreamOptions extends CallOptions {
-  /** Requests without their answer at a time; absent: the client's `streamWindow`. */
-  readonly window?: number;
-  /** Bytes of those requests and of answers not yet taken; absent: the client's `streamWindowBytes`. */
-  readonly windowBytes?: number;
-  /** Called when the stream lost its server and goes on with another one. */
-  readonly onResume?: (resume: StreamResume) => void;
-  /** Called once, when the stream has ended in whatever way. */
-  readonly onEnd?: (summary: StreamSummary) => void;
-}
 
 /**
  * A client of servers that speak the KServe v2 protocol in Triton's dialect.
@@ -85,40 +72,17 @@ export class InferenceClient {
    * no answer is sent again, for as long as `resumeAttempts` and `resumeTimeoutMs` say. A question that a server refuses with a time after
    * which to try again is sent again then, `itemAttempts` times in all. Streams with requests of a sequence or answers of a decoupled model are not
    * resumed: they end with an error that says so.
+   * @throws InferenceError "invalid" for a window out of its range; everything else comes from the generator.
    */
-  async *inferStream(
+  inferStream(
     requests: Iterable<InferOptions> | AsyncIterable<InferOptions>,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamResult, void, undefined> {
-    const { signal, deadlineMs } = options;
-    if (signal?.aborted === true) throw cancelledByCaller();
-    const details = {
+    return openInferStream(requests, options, {
+      options: this.#options,
       metadata: this.#metadata(),
-      deadline: deadlineMs === undefined ? undefined : deadline(deadlineMs),
-    };
-    const stream = new ResumingStream<InferOptions>({
-      connect: (listener) => openStream(this.#once.next(), details, listener),
-      encode: encodeStreamRequest,
-      limits: {
-        ...this.#options,
-        window: inRange("streamWindow", options.window ?? this.#options.streamWindow),
-        windowBytes: inRange("streamWindowBytes", options.windowBytes ?? this.#options.streamWindowBytes),
-      },
-      clock: systemClock,
-      random: Math.random,
-      onResume: options.onResume,
-      onEnd: options.onEnd,
+      nextChannel: () => this.#once.next(),
     });
-    const cancel = () => stream.fail(cancelledByCaller());
-    signal?.addEventListener("abort", cancel, { once: true });
-    const cancelDeadline = details.deadline === undefined ? undefined : failAt(stream, details.deadline);
-    try {
-      void stream.send(requests);
-      yield* stream.results();
-    } finally {
-      cancelDeadline?.();
-      signal?.removeEventListener("abort", cancel);
-    }
   }
 
   /** Name, version and extensions of the server. */
@@ -202,7 +166,7 @@ export class InferenceClient {
         responseDeserialize,
         message,
         this.#metadata(),
-        { deadline: deadline(options.deadlineMs ?? this.#options.deadlineMs) },
+        { deadline: deadlineAfter(options.deadlineMs ?? this.#options.deadlineMs) },
         (error: ServiceError | null, answer?: object) => {
           signal?.removeEventListener("abort", cancel);
           if (error === null && answer !== undefined) resolve(answer);
@@ -227,30 +191,3 @@ function methodOf(service: ServiceDefinition, method: string): ServiceDefinition
   if (definition === undefined) throw new InferenceError("internal", `no method ${method}`);
   return definition;
 }
-
-/** The point of time that is so many milliseconds away, shortened where servers would misread it. */
-function deadline(milliseconds: number): number {
-  if (!(milliseconds > 0)) {
-    throw new InferenceError("invalid", `deadlineMs is ${milliseconds}, expected a number above 0`);
-  }
-  return Date.now() + Math.min(milliseconds, maxDeadlineMs);
-}
-
-function cancelledByCaller(): ClientError {
-  return new ClientError(statusCodes.CANCELLED, "cancelled by the caller");
-}
-
-/** Ends a stream at its deadline, also while it has no connection that would; the returned function calls it off. */
-function failAt(stream: ResumingStream<InferOptions>, atMs: number): () => void {
-  const fail = () =>
-    stream.fail(new ClientError(statusCodes.DEADLINE_EXCEEDED, "the deadline of the stream has passed"));
-  return systemClock.after(atMs - Date.now(), fail);
-}
-
-const systemClock: StreamClock = {
-  now: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};

@@ -1,6 +1,7 @@
 import type { StatusObject } from "@grpc/grpc-js";
 import { statusCodes } from "../protocol/status.ts";
 import { ClientError, clientErrorOf } from "./client-error.ts";
+import { RequestSource } from "./request-source.ts";
 import { decideResume, type Outage, type ResumeLimits } from "./resume.ts";
 import type { ConnectionListener, StreamConnection } from "./stream-connection.ts";
 import { type LedgerLimits, type OutgoingRequest, StreamLedger } from "./stream-ledger.ts";
@@ -46,10 +47,14 @@ export interface EncodedRequest extends OutgoingRequest {
 
 /** What a stream is made of. */
 export interface StreamParts<Request> {
+  /** Begins to watch for what ends the stream from outside; the returned function stops that. */
+  watch(fail: (error: unknown) => void): () => void;
   /** Opens a connection; what it throws ends the stream. */
   connect(listener: ConnectionListener): StreamConnection;
   /** @param index number of the request in the stream, from 0 */
   encode(request: Request, index: number): EncodedRequest;
+  /** Takes back the bytes of a request that was answered. */
+  release(message: Buffer): void;
   readonly limits: LedgerLimits & ResumeLimits;
   readonly clock: StreamClock;
   random(): number;
@@ -65,6 +70,7 @@ export interface StreamParts<Request> {
 export class ResumingStream<Request> {
   readonly #parts: StreamParts<Request>;
   readonly #ledger: StreamLedger;
+  #source: RequestSource<Request> | undefined;
   #connection: StreamConnection | undefined;
   #isWritable = false;
   #isHalfClosed = false;
@@ -72,7 +78,7 @@ export class ResumingStream<Request> {
   #isSourceDone = false;
   #isKnown = false;
   /** Messages without an answer of their own, which must not overtake the requests that they name. */
-  readonly #unanswered: Buffer[] = [];
+  readonly #cancellations: Buffer[] = [];
   #resumes = 0;
   #outage: Outage | undefined;
   /** Requests finished when the connection was opened. */
@@ -80,45 +86,26 @@ export class ResumingStream<Request> {
   #end: { readonly failure: unknown } | undefined;
   #cancelTimer: (() => void) | undefined;
   #wakeReader = (): void => {};
-  #wakeWriter = (): void => {};
 
   constructor(parts: StreamParts<Request>) {
     this.#parts = parts;
     this.#ledger = new StreamLedger(parts.limits);
-    this.#connect();
   }
 
-  /** Sends all requests, then closes this direction. Never rejects: a failure of the source ends the stream and reaches the reader. */
-  async send(requests: Iterable<Request> | AsyncIterable<Request>): Promise<void> {
+  /**
+   * Sends all requests, and gives the answers in their order. To be called once. Leaving the loop early cancels the stream.
+   * @throws ClientError when the stream itself fails, and whatever the source or a callback throws.
+   */
+  async *run(requests: Iterable<Request> | AsyncIterable<Request>): AsyncGenerator<StreamResult, void, undefined> {
+    const ledger = this.#ledger;
+    const stopWatching = this.#parts.watch((error) => this.#finish(error));
     try {
-      if (Symbol.asyncIterator in requests) {
-        for await (const request of requests) {
-          if (!this.#mayEnter) await this.#room();
-          if (this.#end !== undefined) return;
-          this.#enter(request);
-        }
-      } else {
-        for (const request of requests) {
-          if (!this.#mayEnter) await this.#room();
-          if (this.#end !== undefined) return;
-          this.#enter(request);
-        }
-      }
-      this.#isSourceDone = true;
-      this.#work();
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  /** The answers in the order of the requests. Leaving the loop early cancels the stream. @throws ClientError when the stream itself fails. */
-  async *results(): AsyncGenerator<StreamResult, void, undefined> {
-    try {
+      const source = this.#begin(requests);
       for (;;) {
-        const result = this.#ledger.take();
+        const result = ledger.take();
         if (result !== undefined) {
-          if (this.#isPaused && !this.#ledger.isReaderBehind) this.#setPaused(false);
-          this.#wakeWriter();
+          if (this.#isPaused && !ledger.isReaderBehind) this.#setPaused(false);
+          source.draw();
           yield result;
         } else if (this.#end !== undefined) {
           if (this.#end.failure !== undefined) throw this.#end.failure;
@@ -126,28 +113,36 @@ export class ResumingStream<Request> {
         } else await new Promise<void>((resolve) => (this.#wakeReader = resolve));
       }
     } finally {
+      stopWatching();
       this.#finish(undefined);
+      const { requests: drawn, finished, failed } = ledger;
+      this.#parts.onEnd?.({ requests: drawn, answered: finished, failed, resumes: this.#resumes });
     }
   }
 
-  /** Gives the stream up; the reader sees the failure after the answers that have come. */
-  fail(failure: unknown): void {
-    this.#finish(failure);
+  #begin(requests: Iterable<Request> | AsyncIterable<Request>): RequestSource<Request> {
+    const source = new RequestSource(requests, {
+      hasRoom: () => this.#hasRoom,
+      onRequest: (request) => this.#enter(request),
+      onDone: () => {
+        this.#isSourceDone = true;
+        this.#work();
+      },
+      onFailed: (error) => this.#finish(error),
+    });
+    this.#source = source;
+    if (this.#end === undefined) this.#connect();
+    source.draw();
+    return source;
   }
 
-  get #mayEnter(): boolean {
-    return this.#end === undefined && this.#ledger.hasRoom;
-  }
-
-  async #room(): Promise<void> {
-    while (this.#end === undefined && !this.#ledger.hasRoom) {
-      await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
-    }
+  get #hasRoom(): boolean {
+    return this.#end === undefined && this.#ledger.hasRoom && this.#cancellations.length < this.#parts.limits.window;
   }
 
   #enter(request: Request): void {
     const encoded = this.#parts.encode(request, this.#ledger.requests);
-    if (encoded.isUnanswered) this.#unanswered.push(encoded.message);
+    if (encoded.isUnanswered) this.#cancellations.push(encoded.message);
     else this.#ledger.add(encoded);
     this.#work();
   }
@@ -163,16 +158,16 @@ export class ResumingStream<Request> {
       return;
     }
     if (this.#isHalfClosed) return;
-    const { clock } = this.#parts;
-    while (this.#isWritable) {
-      const message = ledger.nextToSend(clock.now());
+    const holdMs = ledger.holdUntilMs === 0 ? 0 : ledger.holdUntilMs - this.#parts.clock.now();
+    while (this.#isWritable && holdMs <= 0) {
+      const message = ledger.nextToSend();
       if (message === undefined) break;
       this.#isWritable = this.#connection.write(message);
     }
-    if (this.#isWritable && this.#unanswered.length > 0) {
-      for (const message of this.#unanswered.splice(0)) this.#connection.write(message);
+    if (this.#isWritable && this.#cancellations.length > 0) {
+      for (const message of this.#cancellations.splice(0)) this.#isWritable = this.#connection.write(message);
+      this.#source?.draw();
     }
-    const holdMs = ledger.holdUntilMs - clock.now();
     if (holdMs > 0) this.#workAfter(holdMs);
     else if (this.#isSourceDone && !ledger.hasUnsent) {
       this.#isHalfClosed = true;
@@ -193,15 +188,15 @@ export class ResumingStream<Request> {
     this.#isPaused = false;
     this.#finishedBefore = this.#ledger.finished;
     try {
-      this.#connection = this.#open();
+      this.#connection = this.#openConnection();
     } catch (error) {
-      this.fail(error); // the client is closed: nobody above would hear of it, and the reader would wait for ever
+      this.#finish(error); // the client is closed: nobody above would hear of it, and the reader would wait for ever
       return;
     }
     this.#work();
   }
 
-  #open(): StreamConnection {
+  #openConnection(): StreamConnection {
     const connection = this.#parts.connect({
       onMessage: (message) => this.#receive(message),
       onWritable: () => {
@@ -215,9 +210,12 @@ export class ResumingStream<Request> {
 
   #receive(message: Buffer): void {
     try {
-      this.#ledger.receive(decodeStreamAnswer(message), message.length, this.#parts.clock.now());
+      const answer = decodeStreamAnswer(message);
+      const nowMs = answer.error === undefined ? 0 : this.#parts.clock.now(); // only refusals are timed
+      const released = this.#ledger.receive(answer, message.length, nowMs);
+      if (released !== undefined) this.#parts.release(released);
     } catch (error) {
-      this.fail(error);
+      this.#finish(error);
       return;
     }
     if (this.#ledger.holdUntilMs > 0) this.#work();
@@ -266,7 +264,12 @@ export class ResumingStream<Request> {
       return;
     }
     this.#outage = unanswered === 0 ? undefined : decision.outage;
-    onResume?.({ cause, server, unanswered, delayMs: decision.delayMs });
+    try {
+      onResume?.({ cause, server, unanswered, delayMs: decision.delayMs });
+    } catch (error) {
+      this.#finish(error);
+      return;
+    }
     this.#reopen(decision.delayMs);
   }
 
@@ -296,10 +299,8 @@ export class ResumingStream<Request> {
     this.#connection = undefined;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#source?.stop();
     this.#wakeReader();
-    this.#wakeWriter();
-    const { requests, finished, failed } = this.#ledger;
-    this.#parts.onEnd?.({ requests, answered: finished, failed, resumes: this.#resumes });
   }
 }
 

@@ -173,12 +173,9 @@ export class StreamLedger {
     this.#bytes += requestBytes;
   }
 
-  /** The message to write now, which counts as sent from here on; undefined: none. */
-  nextToSend(nowMs: number): Buffer | undefined {
-    if (this.#refused > 0) {
-      if (nowMs < this.#holdUntilMs) return undefined;
-      this.#releaseRefused();
-    }
+  /** The message to write now, which counts as sent from here on; undefined: none. Not to be called before {@link holdUntilMs}. */
+  nextToSend(): Buffer | undefined {
+    if (this.#refused > 0) this.#releaseRefused();
     for (; this.#unsentFrom < this.#next; this.#unsentFrom++) {
       const item = this.#items[this.#unsentFrom & this.#mask];
       if (item?.state !== "unsent") continue;
@@ -195,28 +192,35 @@ export class StreamLedger {
 
   /**
    * An answer of this connection, of so many bytes.
+   * @returns the message of its request, where that is surely not needed any more
    * @throws ClientError INTERNAL when it carries the number of a request that is not open.
    */
-  receive(answer: StreamAnswer, bytes: number, nowMs: number): void {
+  receive(answer: StreamAnswer, bytes: number, nowMs: number): Buffer | undefined {
     const item = this.#match(answer);
     if (item === undefined) {
       this.#hasSeveralAnswers = true;
       this.#deliver({ result: answer, bytes, isLast: false });
-      return;
+      return undefined;
     }
     answer.index = item.index;
+    const isCertain = answer.sequenceNumber !== undefined || (item.id !== "" && item.id === answer.id);
     if (answer.id === "") answer.id = item.id;
     if (!answer.isFinal) {
       this.#hasSeveralAnswers = true;
       item.hasSeveralAnswers = true;
       this.#deliver({ result: answer, bytes, isLast: false });
-      return;
+      return undefined;
     }
     this.#unanswered--;
     this.#answersReceived++;
     const retryAfterMs = this.#retryAfterMs(item, answer);
-    if (retryAfterMs === undefined) this.#finish(item, answer, bytes);
-    else this.#hold(item, nowMs + retryAfterMs);
+    if (retryAfterMs !== undefined) {
+      this.#hold(item, nowMs + retryAfterMs);
+      return undefined;
+    }
+    const { message } = item;
+    this.#finish(item, answer, bytes);
+    return isCertain ? message : undefined;
   }
 
   /** The next answer for the reader; undefined: none has come. */

@@ -7,11 +7,19 @@ import { parametersSize, writeParameters } from "./parameters.ts";
 import { shapeSize, writeShape } from "./shape.ts";
 import { checkBytes, fieldSize, stringFieldSize, WireWriter } from "./wire-writer.ts";
 
+/** Memory for so many bytes, with any content. */
+export type Allocate = (bytes: number) => Buffer;
+
 /**
- * A request for the wire, with raw contents; what a client sends. `extraParameters` are written beside those of the request.
+ * A request for the wire, with raw contents; what a client sends. `extraParameters` are written beside those of the request. The bytes lie in
+ * what `allocate` gives, all of it.
  * @throws InferenceError "invalid" when the data of an input is no Uint8Array or does not fit its datatype and shape.
  */
-export function encodeInferRequest(request: InferenceRequest, extraParameters: Parameters = noParameters): Buffer {
+export function encodeInferRequest(
+  request: InferenceRequest,
+  extraParameters: Parameters = noParameters,
+  allocate: Allocate = Buffer.allocUnsafe,
+): Buffer {
   const { modelName, modelVersion, id, parameters, inputs, requestedOutputs } = request;
   const inputSizes = inputs.map(inputSize);
   const outputSizes = requestedOutputs.map(outputSize);
@@ -21,7 +29,7 @@ export function encodeInferRequest(request: InferenceRequest, extraParameters: P
   for (const part of outputSizes) size += fieldSize(part);
   for (const input of inputs) size += fieldSize(checkInput(input, modelName).length);
 
-  const writer = new WireWriter(size);
+  const writer = new WireWriter(size, allocate);
   writer.optionalString(requestTags.modelName, modelName);
   writer.optionalString(requestTags.modelVersion, modelVersion);
   writer.optionalString(requestTags.id, id);

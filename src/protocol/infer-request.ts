@@ -7,7 +7,7 @@ import { classificationCount, refuseSharedMemory, resolveParameters } from "./re
 import { maxRank, type WireShape } from "./shape.ts";
 import { countElements, findMismatch, toRaw, type WireContents } from "./tensor-contents.ts";
 
-export { encodeInferRequest } from "./encode-request.ts";
+export { type Allocate, encodeInferRequest } from "./encode-request.ts";
 export { type ParsedRequest, parseInferRequest } from "./parsed-request.ts";
 
 /**

@@ -70,8 +70,9 @@ export class WireWriter {
   readonly bytes: Buffer;
   position = 0;
 
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafe(size);
+  /** @param allocate gives memory of exactly `size` bytes */
+  constructor(size: number, allocate: (bytes: number) => Buffer = Buffer.allocUnsafe) {
+    this.bytes = allocate(size);
   }
 
   byte(value: number): void {

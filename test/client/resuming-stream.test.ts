@@ -35,7 +35,9 @@ class Subject {
   readonly clock = new FakeClock();
   readonly results: StreamResult[] = [];
   readonly resumes: StreamResume[] = [];
-  readonly stream: ResumingStream<InferOptions>;
+  readonly #stream: ResumingStream<InferOptions>;
+  /** Ends the stream from outside. */
+  fail = (_error: unknown): void => {};
   summary: StreamSummary | undefined;
   failure: { code?: number; message: string } | undefined;
   isDone = false;
@@ -47,7 +49,12 @@ class Subject {
     isEchoing = true,
   ) {
     this.servers = new FakeStreamServers(isEchoing);
-    this.stream = new ResumingStream<InferOptions>({
+    this.#stream = new ResumingStream<InferOptions>({
+      watch: (fail) => {
+        this.fail = fail;
+        return () => {};
+      },
+      release: () => {},
       connect: this.servers.connect,
       encode: encodeStreamRequest,
       limits: { ...limits, ...changed },
@@ -56,8 +63,7 @@ class Subject {
       onResume: (resume) => this.resumes.push(resume),
       onEnd: (summary) => (this.summary = summary),
     });
-    void this.stream.send(requests);
-    this.#reading = this.#read();
+    this.#reading = this.#read(requests);
   }
 
   get server() {
@@ -78,9 +84,9 @@ class Subject {
     await this.#reading;
   }
 
-  async #read(): Promise<void> {
+  async #read(requests: Iterable<InferOptions> | AsyncIterable<InferOptions>): Promise<void> {
     try {
-      for await (const result of this.stream.results()) this.results.push(result);
+      for await (const result of this.#stream.run(requests)) this.results.push(result);
     } catch (error) {
       this.failure = error as Error;
     }
@@ -341,7 +347,7 @@ test("a connection that takes no more is written to when it does again", async (
   subject.server.drain();
   await settle();
   assert.deepEqual(subject.received, [0, 1, 2, 3]);
-  subject.stream.fail(undefined);
+  subject.fail(undefined);
   await subject.ended();
 });
 
@@ -359,6 +365,8 @@ test("a connection that cannot even be tried ends the stream, whoever asked for 
 test("a reader that takes nothing pauses the connection; taking lets it go on", async () => {
   const servers = new FakeStreamServers();
   const stream = new ResumingStream<InferOptions>({
+    watch: () => () => {},
+    release: () => {},
     connect: servers.connect,
     encode: encodeStreamRequest,
     limits: { ...limits, window: 2 },
@@ -367,12 +375,12 @@ test("a reader that takes nothing pauses the connection; taking lets it go on", 
     onResume: undefined,
     onEnd: undefined,
   });
-  void stream.send(numbers(9).map((i) => question(i)));
-  await settle();
+  const results = stream.run(numbers(9).map((i) => question(i)));
+  const first = results.next();
+  servers.current.answer(1);
+  await first;
   servers.current.answer(2);
-  await settle();
   assert.ok(servers.current.isPaused);
-  const results = stream.results();
   await results.next();
   assert.ok(!servers.current.isPaused);
   await results.return();

@@ -49,7 +49,8 @@ class Subject {
   /** Indexes of what is sent now. */
   send(nowMs = 0): number[] {
     const sent: number[] = [];
-    for (let next = this.ledger.nextToSend(nowMs); next !== undefined; next = this.ledger.nextToSend(nowMs)) {
+    if (nowMs < this.ledger.holdUntilMs) return sent;
+    for (let next = this.ledger.nextToSend(); next !== undefined; next = this.ledger.nextToSend()) {
       sent.push(next[0] ?? -1);
     }
     return sent;
@@ -195,7 +196,7 @@ test("the window counts requests until their answer is taken, and bytes; one req
   assert.ok(large.hasRoom);
   large.add({ message: Buffer.alloc(1000), id: "", isSequence: false });
   assert.ok(!large.hasRoom);
-  large.nextToSend(0);
+  large.nextToSend();
   large.receive(answer({ number: 0 }), 2000, 0);
   assert.ok(large.isReaderBehind);
   large.take();
@@ -272,7 +273,7 @@ test("whatever is lost and refused, every request is delivered once and in order
           const index = ledger.requests;
           ledger.add({ message: Buffer.from([index]), id: hasIds ? `r${index}` : "", isSequence: false });
         } else if (kind === "send") {
-          const message = ledger.nextToSend(nowMs);
+          const message = nowMs < ledger.holdUntilMs ? undefined : ledger.nextToSend();
           if (message !== undefined) connection.push(message[0] ?? -1);
         } else if (kind === "answer") say(isEchoing ? which % Math.max(1, connection.length) : 0);
         else if (kind === "refuse" && isEchoing) say(which % Math.max(1, connection.length), refusal(which % 50));

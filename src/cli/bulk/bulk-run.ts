@@ -1,5 +1,6 @@
 import { ClientError } from "../../client/client-error.ts";
-import type { InferenceClient, StreamOptions } from "../../client/inference-client.ts";
+import type { StreamOptions } from "../../client/infer-stream.ts";
+import type { InferenceClient } from "../../client/inference-client.ts";
 import type { StreamResult } from "../../client/stream-result.ts";
 import { InferenceError } from "../../errors.ts";
 import type { InferenceResponse } from "../../inference.ts";

@@ -1,5 +1,6 @@
 import type { InferOptions } from "../../client/infer-options.ts";
-import type { InferenceClient, StreamOptions } from "../../client/inference-client.ts";
+import type { StreamOptions } from "../../client/infer-stream.ts";
+import type { InferenceClient } from "../../client/inference-client.ts";
 import type { StreamResult } from "../../client/stream-result.ts";
 
 /** A message with its answer. */
