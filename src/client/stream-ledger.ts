@@ -240,7 +240,6 @@ export class StreamLedger {
       if (item?.state === "sent" || item?.state === "refused") item.state = "unsent";
     }
     this.#unsentFrom = this.#first;
-    this.#sentFrom = this.#first;
     this.#unanswered = 0;
     this.#refused = 0;
     this.#messagesSent = 0;
