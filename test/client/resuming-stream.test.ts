@@ -419,6 +419,33 @@ test("a cancellation does not overtake the request that it names, neither where 
   assert.deepEqual(sent(lost).slice(0, 3), ["r0", "r1", "r1"]);
 });
 
+test("cancellations that cannot be sent are drawn no further than the window", async () => {
+  let drawn = 0;
+  function* cancellations() {
+    for (;;) {
+      drawn++;
+      yield { model: "", inputs: [], parameters: { sluice_cancel: "r0" } } satisfies InferOptions;
+      if (drawn === 20) return;
+    }
+  }
+  async function* requests() {
+    yield question(0);
+    yield* cancellations();
+  }
+  const subject = new Subject(requests());
+  subject.server.writableAfter = 1;
+  await settle();
+  assert.equal(drawn, limits.window);
+  subject.server.drain();
+  await settle();
+  assert.equal(drawn, 20);
+  assert.equal(subject.server.received.length, 21);
+  subject.server.answer();
+  subject.server.end();
+  await subject.ended();
+  assert.deepEqual(subject.values, [0]);
+});
+
 test("a sequence number of the caller's own is refused", async () => {
   const subject = new Subject([{ ...question(0), parameters: { sluice_sequence_number: 1 } }]);
   await subject.ended();

@@ -228,6 +228,17 @@ test("answers that nobody asked for, as of decoupled models without final flags,
   assert.match(subject.ledger.obstacle ?? "", /decoupled/);
 });
 
+test("an answer that nobody asked for does not take that of a request that waits to be sent", () => {
+  const subject = new Subject();
+  subject.add("a", "b");
+  assert.equal(subject.ledger.nextToSend()?.[0], 0);
+  subject.answer({ id: "a" });
+  subject.answer({ id: "a" });
+  assert.equal(subject.ledger.nextToSend()?.[0], 1);
+  subject.answer({ id: "b" });
+  assert.deepEqual(subject.take(), [0, -1, 1]);
+});
+
 test("a sequence that was sent keeps the stream from being resumed, one that waits does not", () => {
   const subject = new Subject();
   subject.add("a", "sequence");
