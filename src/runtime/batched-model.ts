@@ -453,11 +453,26 @@ export class BatchedModel implements Model {
     if (this.#queue.requests === 0) return;
     const rowsAhead = this.#queue.rowsAhead(tenant, level, deadlineMs, now);
     const rowsBefore = rowsAhead - (rowsAhead % this.#policy.maxRows); // the rest may share its batch
-    const finishMs = this.#leastWait.timeFor(rowsBefore, this.#runners.size) + this.#shortestRunMs;
+    const finishMs = this.#leastWaitMs(rowsBefore) + this.#shortestRunMs;
     if (deadlineMs > now + finishMs) return;
     const leftMs = Math.floor(deadlineMs - now);
     const text = `the deadline is in ${leftMs} ms, and the answer could come in ${Math.ceil(finishMs)} ms, behind ${rowsAhead} rows`;
     throw new InferenceError("deadline", text, { retryAfterMs: -1 });
+  }
+
+  /**
+   * How long so many of the rows that wait take at least. Where requests differ in what they take, the latest batches tell nothing of those that wait: then
+   * no row takes more than one of the cheapest shape that waits, and nothing where that has never run.
+   */
+  #leastWaitMs(rows: number): number {
+    const latestMs = this.#leastWait.timeFor(rows, this.#runners.size);
+    if (this.#options.measurer === undefined || latestMs === 0) return latestMs;
+    const { maxRows } = this.#policy;
+    const rowMs = this.#queue.leastOfBuckets((shapeBucket) => {
+      const estimate = this.#runTimes.estimate(shapeBucket);
+      return estimate === undefined ? 0 : predictRunMs(estimate, maxRows) / maxRows;
+    });
+    return Math.min(latestMs, (rows * rowMs) / Math.max(1, this.#runners.size));
   }
 
   #checkRoom(request: InferenceRequest, place: QueuePlace, valid: ValidRequest, now: number): void {

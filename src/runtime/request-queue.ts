@@ -58,6 +58,8 @@ export class RequestQueue {
   #requests = 0;
   #rows = 0;
   #bytes = 0;
+  /** The rows by the shape buckets of their requests, as far as any was seen. */
+  readonly #bucketRows: number[] = [];
 
   /** @param onDropped called while the queue is being looked through, so it must not come back to it */
   constructor(
@@ -90,6 +92,15 @@ export class RequestQueue {
   /** Several tenants use the model these days: whose turn it is should be decided late. */
   isShared(now: number): boolean {
     return now < this.#sharedUntilMs;
+  }
+
+  /** The least that a function tells of the shape buckets of which rows wait; Infinity: none do. */
+  leastOfBuckets(tell: (shapeBucket: number) => number): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const [shapeBucket, rows = 0] of this.#bucketRows.entries()) {
+      if (rows > 0) least = Math.min(least, tell(shapeBucket));
+    }
+    return least;
   }
 
   /** Requests waiting in one level, counted from 1. */
@@ -342,6 +353,9 @@ export class RequestQueue {
     this.#requests += sign;
     this.#rows += sign * entry.rows;
     this.#bytes += sign * entry.byteLength;
+    const { shapeBucket } = entry.measure;
+    while (this.#bucketRows.length <= shapeBucket) this.#bucketRows.push(0); // at most maxShapeBuckets
+    this.#bucketRows[shapeBucket] = (this.#bucketRows[shapeBucket] ?? 0) + sign * entry.rows;
   }
 }
 

@@ -6,6 +6,7 @@ import type { InferenceRequest, RequestContext } from "../../src/inference.ts";
 import type { ModelConfig } from "../../src/model/model-config.ts";
 import { BatchedModel, type BatchedModelOptions } from "../../src/runtime/batched-model.ts";
 import { type AdmissionPolicy, openAdmission } from "../../src/runtime/model-admission.ts";
+import { createMeasurer } from "../../src/runtime/request-measure.ts";
 import { RunTimeModel } from "../../src/runtime/run-time-model.ts";
 import type { TenantShares } from "../../src/tenant.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -896,6 +897,54 @@ describe("a deadline behind other requests", () => {
     assert.equal(refused?.message, "the deadline is in 130 ms, and the answer could come in 138 ms, behind 26 rows");
     assert.equal(refused?.retryAfterMs, -1);
     assert.equal(ask(subject, 20).outcome, "waiting"); // goes before all of them
+  });
+
+  it("is not refused for what other shapes take, only for what those that wait are known to", () => {
+    const { signature, ...rest } = echoDescription({ max_batch_size: 4 });
+    const [x] = signature.inputs;
+    const varied = { ...signature, inputs: [{ ...x!, dims: [-1] }] };
+    const clock = new FakeClock();
+    const limits = { maxBatchElements: 100 };
+    const measurer = createMeasurer(varied, limits);
+    const model = new BatchedModel(
+      { ...rest, signature: varied },
+      {
+        clock,
+        observers: new RecordingObserver(),
+        maxQueueRequests: 1e3,
+        maxQueueBytes: 1e6,
+        slotBytes: 1e6,
+        splitting: "never",
+        limits,
+        measurer,
+      },
+    );
+    const runner = new FakeRunner(model, clock);
+    const askWide = (columns: number, inMs = Number.POSITIVE_INFINITY) => {
+      const reply = new RecordingReply();
+      const input = floats("x", new Array<number>(columns).fill(1), columns);
+      model.infer(requestOf([input]), contextOf({ deadlineMs: clock.now() + inMs }), reply);
+      return reply;
+    };
+    const runAll = (runMs: number) => {
+      while (runner.take() !== undefined) runner.succeed(runMs);
+    };
+    const refusedOf = (columns: number) => {
+      const replies = Array.from({ length: 40 }, () => askWide(columns, 2_000));
+      return replies.filter(({ error }) => error?.reason === "deadline").length;
+    };
+    const runWide = () => {
+      for (let count = 0; count < 40; count++) askWide(90); // each a batch of its own, full by its elements
+      runAll(100);
+    };
+    runWide();
+    assert.ok(refusedOf(90) > 0);
+    runAll(100);
+    runWide();
+    assert.equal(refusedOf(2), 0); // nothing is known of these
+    runAll(1);
+    for (let times = 0; times < 10; times++) runWide();
+    assert.equal(refusedOf(2), 0); // and now that they are cheap
   });
 
   it("is not refused without one, however much there is to do", () => {
