@@ -4,6 +4,8 @@ import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/
 import { toInferenceError } from "../errors.ts";
 import type { CallObserver } from "../monitor/call-observer.ts";
 import { statusCodes, statusText } from "../protocol/status.ts";
+import { shedError } from "./admission.ts";
+import type { ArrivingMessages, Decoder, MessageArrival, ReceivingCall } from "./arriving-messages.ts";
 import { bulkMessageBytes, type YoungCollection } from "./bulk-memory.ts";
 import { type AnyCallHandler, type Call, type CallListener, type CallStatus, errorStatus } from "./call.ts";
 import type { Log } from "./log.ts";
@@ -26,6 +28,7 @@ export interface CallSurroundings {
   readonly observer: CallObserver;
   readonly log: Log;
   readonly windows: SessionWindows;
+  readonly arriving: ArrivingMessages;
   readonly youngCollection: YoungCollection;
 }
 
@@ -65,7 +68,7 @@ const resetCodes: ReadonlyMap<number, number> = new Map([
   [statusCodes.RESOURCE_EXHAUSTED, constants.NGHTTP2_ENHANCE_YOUR_CALM],
 ]);
 
-class GrpcJsCall implements Call<unknown>, OpenCall {
+class GrpcJsCall implements Call<unknown>, OpenCall, ReceivingCall {
   readonly method: string;
   readonly startMs = performance.now();
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -90,6 +93,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
   #controller: AbortController | undefined;
   readonly #isStreamed: boolean;
   #windows: ConnectionWindows | undefined;
+  #arrival: MessageArrival | undefined;
 
   constructor(method: MethodDefinition, base: Base, handler: AnyCallHandler, surroundings: CallSurroundings) {
     this.method = method.path.slice(1);
@@ -226,16 +230,22 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     this.#stream?.close(resetCodes.get(code) ?? constants.NGHTTP2_CANCEL);
   }
 
+  /** The calls together have received too much of messages that are not complete, and this one's is the oldest. */
+  giveUp(): void {
+    this.end(errorStatus(shedError()));
+  }
+
   // From here on: what grpc-js calls.
 
   onReceiveMetadata(metadata: Metadata): void {
-    const { openCalls, observer, windows } = this.#surroundings;
+    const { openCalls, observer, windows, arriving } = this.#surroundings;
     this.#metadata = metadata;
     const deadline = Number(this.#base.getDeadline()); // epoch milliseconds
     if (deadline !== Number.POSITIVE_INFINITY) this.deadlineMs = this.startMs + (deadline - Date.now());
     openCalls.add(this);
     this.#windows = windows.of(this.#stream?.session);
     this.#windows?.onCallStart();
+    this.#arrival = arriving.follow(this.#base as unknown as { decoder?: Decoder }, this); // a private field
     observer.onCallStart(this.method);
     try {
       this.#isReading = true; // no message before its listener is there
@@ -279,6 +289,8 @@ class GrpcJsCall implements Call<unknown>, OpenCall {
     this.isOpen = false;
     this.#waiting = [];
     openCalls.remove(this);
+    this.#arrival?.close();
+    this.#arrival = undefined;
     this.#windows?.onCallEnd();
     this.#windows = undefined;
     if (this.#endCode === undefined) this.#controller?.abort();

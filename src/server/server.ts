@@ -5,6 +5,7 @@ import { inferenceService } from "../protocol/definitions.ts";
 import { statusCodes } from "../protocol/status.ts";
 import type { Repository } from "../runtime/repository.ts";
 import { Admission, drainingError } from "./admission.ts";
+import { ArrivingMessages } from "./arriving-messages.ts";
 import { YoungCollection } from "./bulk-memory.ts";
 import { errorStatus } from "./call.ts";
 import { controlHandlers } from "./control-service.ts";
@@ -42,6 +43,8 @@ export interface GrpcServerLoad {
   readonly connections: number;
   /** Bytes by which the receive windows of open calls exceed HTTP/2's own. */
   readonly grownWindowBytes: number;
+  /** Bytes received of large messages that are not complete. */
+  readonly arrivingBytes: number;
 }
 
 /** Share of the time left to stop that calls ended by us, and then connections, get to deliver their statuses; at most a second each. */
@@ -70,6 +73,7 @@ export class GrpcServer {
   readonly #transport: GrpcJsServer;
   readonly #listener: Listener;
   readonly #windows: ReceiveWindows;
+  readonly #arriving: ArrivingMessages;
   #stallTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #draining: Promise<void> | undefined;
@@ -101,7 +105,9 @@ export class GrpcServer {
     this.#windows = new ReceiveWindows({ maxStreamBytes, budgetBytes }, () => performance.now());
     const windows = new SessionWindows(this.#windows);
     const youngCollection = new YoungCollection();
-    const surroundings = { openCalls: this.#openCalls, observer, log, windows, youngCollection };
+    this.#arriving = new ArrivingMessages(config.maxBufferedBytes);
+    const arriving = this.#arriving;
+    const surroundings = { openCalls: this.#openCalls, observer, log, windows, arriving, youngCollection };
     this.#transport = new GrpcJsServer(services, surroundings, config);
     this.#listener = new Listener(config, (socket) => this.#transport.accept(socket), log);
   }
@@ -119,6 +125,7 @@ export class GrpcServer {
       healthWatchers: this.#health.watcherCount,
       connections: this.#listener.connectionCount,
       grownWindowBytes: this.#windows.grownBytes,
+      arrivingBytes: this.#arriving.bytes,
     };
   }
 

@@ -46,7 +46,15 @@ class ServerFake implements RunningServer {
   }
 
   load(): ReturnType<RunningServer["load"]> {
-    return { openCalls: 0, bufferedBytes: 0, pausedStreams: 0, healthWatchers: 0, connections: 0, grownWindowBytes: 0 };
+    return {
+      openCalls: 0,
+      bufferedBytes: 0,
+      pausedStreams: 0,
+      healthWatchers: 0,
+      connections: 0,
+      grownWindowBytes: 0,
+      arrivingBytes: 0,
+    };
   }
 
   reload(): void {

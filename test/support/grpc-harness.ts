@@ -163,8 +163,8 @@ export class GrpcHarness {
   async assertIdle(): Promise<void> {
     await eventually(
       () => {
-        const { openCalls, bufferedBytes, pausedStreams, healthWatchers } = this.server.load;
-        return openCalls === 0 && bufferedBytes === 0 && pausedStreams === 0 && healthWatchers === 0;
+        const { openCalls, bufferedBytes, arrivingBytes, pausedStreams, healthWatchers } = this.server.load;
+        return openCalls + bufferedBytes + arrivingBytes + pausedStreams + healthWatchers === 0;
       },
       `idle, but ${JSON.stringify(this.server.load)}`,
     );
