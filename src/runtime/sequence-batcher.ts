@@ -23,7 +23,8 @@ const empty: SequenceDecision = { kind: "empty" };
 /**
  * Triton's direct strategy: a sequence is the row of its slot in every batch; rows between that have nothing to run hold no request. Waits only when both
  * a delay and a utilization are configured: until so much of the slots has a request, or the oldest one has waited so long. Where rows are so large that
- * a batch of all slots exceeds the arena, there are no rows between.
+ * a batch of all slots exceeds the arena, there are no rows between. What has waited longest is in the batch: sequences of other shapes, or those for which
+ * there is no room, have their turn however many requests come in the lower slots (at Triton they wait until those have nothing to run).
  * @param slots sequences by slot number
  */
 export function decideDirect(
@@ -31,7 +32,7 @@ export function decideDirect(
   policy: SequencePolicy,
   now: number,
 ): SequenceDecision {
-  const first = slots.find(isReady);
+  const first = longestReady(slots);
   if (first === undefined || policy.strategy.kind !== "direct") return empty;
   const { maxDelayMs, minSlotUtilization } = policy.strategy;
   if (maxDelayMs > 0 && minSlotUtilization > 0) {
@@ -47,15 +48,18 @@ export function decideDirect(
   }
   const rowBytes = frontOf(first).byteLength; // a row without a request takes as much
   const hasHoles = slots.length * rowBytes <= policy.maxBytes;
+  const candidates = hasHoles ? slots : slots.filter(isReady).sort((a, b) => a.readyMs - b.readyMs);
   const rows: (Sequence | undefined)[] = [];
   let isCut = false;
   let last = 0;
-  for (const sequence of slots) {
-    const fits =
-      isReady(sequence) && isLike(first, sequence) && (last === 0 || (last + 1) * rowBytes <= policy.maxBytes);
+  let bytes = rowBytes; // of the first, which is a row in any case
+  for (const sequence of candidates) {
+    const own = sequence === first || !isReady(sequence) ? 0 : frontOf(sequence).byteLength; // texts differ in length
+    const fits = isReady(sequence) && isLike(first, sequence) && bytes + own <= policy.maxBytes;
     if (isReady(sequence) && !fits) isCut = true;
     if (fits || hasHoles) rows.push(fits ? sequence : undefined);
     if (fits) last = rows.length;
+    bytes += fits ? own : hasHoles ? rowBytes : 0;
   }
   rows.length = last;
   const isFull = last === policy.maxRows && !rows.includes(undefined);
@@ -105,6 +109,14 @@ export function decideOldest(ready: readonly Sequence[], policy: SequencePolicy,
 /** Whether a sequence has a request that may run now. */
 export function isReady(sequence: Sequence | undefined): sequence is Sequence {
   return sequence !== undefined && sequence.running === undefined && sequence.waiting.length > 0;
+}
+
+/** Which of these could have run first; undefined: none has a request that may run. */
+function longestReady(slots: readonly (Sequence | undefined)[]): Sequence | undefined {
+  let first: Sequence | undefined;
+  for (const sequence of slots)
+    if (isReady(sequence) && (first === undefined || sequence.readyMs < first.readyMs)) first = sequence;
+  return first;
 }
 
 function frontOf(sequence: Sequence) {

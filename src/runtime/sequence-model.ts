@@ -78,7 +78,7 @@ export class SequenceModel implements Model {
 
   infer(request: InferenceRequest, context: RequestContext, reply: Reply): void {
     const { id, isStart } = sequencePosition(request.parameters);
-    const other = id === undefined || isStart ? undefined : this.#otherThatKnows(id);
+    const other = id === undefined || isStart ? undefined : this.#otherThatKnows(id, request.modelVersion);
     if (other !== undefined) {
       other.infer(request, context, reply);
       return;
@@ -186,10 +186,13 @@ export class SequenceModel implements Model {
     return JSON.stringify(this.#options.plan.states) === JSON.stringify(other.#options.plan.states);
   }
 
-  /** Another version that has the sequence. */
-  #otherThatKnows(id: SequenceId): SequenceModel | undefined {
+  /** Another version that has the sequence, of this number where the caller asks for it. */
+  #otherThatKnows(id: SequenceId, version: string): SequenceModel | undefined {
     if (this.#family.size === 1 || this.scheduler.has(id)) return undefined;
-    return [...this.#family].find(({ scheduler }) => scheduler.has(id));
+    const others = [...this.#family].filter(
+      ({ description }) => version === "" || description.version === this.description.version,
+    );
+    return others.find(({ scheduler }) => scheduler.has(id));
   }
 
   /** When no version of the model begins sequences any more, nobody waits for those to end that have begun. */

@@ -199,11 +199,13 @@ export class SequenceScheduler {
   }
 
   /**
-   * A sequence has arrived in the slot that was kept for it, unless it has gone on where it was: then that slot is free again.
+   * A sequence has arrived in the slot that was kept for it, unless it has gone on where it was, or another one of its id has begun here: then that slot is
+   * free again.
    * @param stateShape the number of the shapes of its state here; undefined: it could not be moved
    */
   adopt(from: SequenceScheduler, original: Sequence, own: PlacedSequence, stateShape: number | undefined): void {
-    if (stateShape === undefined || !canMove(original) || original.slot === undefined) {
+    const isWanted = canMove(original) && original.slot !== undefined && !this.has(original.id);
+    if (stateShape === undefined || !isWanted) {
       this.#table.close(own);
       this.#release(own, undefined);
       return;

@@ -86,6 +86,18 @@ describe("the direct strategy", () => {
     assert.equal(told(decideDirect(started, direct(), now)), "1 2: idle", "a START begins with the first shapes");
   });
 
+  it("runs what has waited longest, whatever comes in lower slots", () => {
+    const slots = [waiting(1, { shapeKey: "a" }), waiting(2, { shapeKey: "b", queuedMs: now - 1 })];
+    assert.equal(told(decideDirect(slots, direct(), now)), "- 2: shape");
+    const large = [waiting(1, { bytes: 60 }), waiting(2, { bytes: 60, queuedMs: now - 1 })];
+    assert.equal(told(decideDirect(large, direct(0, 0, 100), now)), "2: shape");
+  });
+
+  it("takes no more bytes than the arena has, also where rows of texts differ in length", () => {
+    const slots = [waiting(1, { bytes: 10 }), waiting(2, { bytes: 60 }), waiting(3, { bytes: 60 })];
+    assert.equal(told(decideDirect(slots, direct(0, 0, 100), now)), "1 2: shape");
+  });
+
   it("has no rows between, where they would exceed the arena, and no more rows than fit", () => {
     const slots = [undefined, waiting(2, { bytes: 40 }), undefined, waiting(4, { bytes: 40 })];
     assert.equal(told(decideDirect(slots, direct(0, 0, 100), now)), "2 4: idle");

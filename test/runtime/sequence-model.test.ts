@@ -271,6 +271,37 @@ it("a model that was replaced lives until its sequences end, and each request fi
   assert.equal(next.ask("a").reply.outcome, "invalid");
 });
 
+it("a sequence that has begun again while its state was on its way to another version stays what it is", () => {
+  const [old, next] = [new SequenceSubject(), new SequenceSubject()];
+  old.ask("a", "start");
+  old.finish();
+  next.model.follow(old.model, true);
+  const [original] = old.model.scheduler.quiet(0);
+  const own = next.model.scheduler.reserve(original!)!;
+  next.ask("a", "start");
+  assert.equal(next.take(), "- 0");
+  next.succeed();
+  next.model.scheduler.adopt(old.model.scheduler, original!, own, 0);
+  next.ask("a");
+  assert.equal(next.take(), "- 1", "in its own slot, with its own state");
+  next.succeed();
+  next.ask("b", "start");
+  assert.equal(next.take(), "2", "the slot that was kept is free again");
+});
+
+it("a request that asks for a version is not answered by another one", () => {
+  const old = new SequenceSubject();
+  const next = new SequenceSubject({}, {}, 4, "2");
+  next.model.follow(old.model, false);
+  old.ask("a", "start");
+  old.finish();
+  next.modelVersion = "2";
+  assert.equal(next.ask("a").reply.outcome, "invalid");
+  next.modelVersion = "";
+  assert.equal(next.ask("a").reply.outcome, "waiting", "it does not ask for one");
+  assert.equal(old.take(), "1");
+});
+
 describe("whatever happens", () => {
   const id = fc.integer({ min: 1, max: 7 });
   const step = fc.oneof(

@@ -27,8 +27,15 @@ export class SequenceSubject {
   /** What each instance runs. */
   readonly running: (SequenceBatch | undefined)[];
   offers = 0;
+  /** The version that its requests ask for; empty: none. */
+  modelVersion = "";
 
-  constructor(plan: Partial<SequencePlan> = {}, options: Partial<SequenceModelOptions> = {}, maxBatchSize = 4) {
+  constructor(
+    plan: Partial<SequencePlan> = {},
+    options: Partial<SequenceModelOptions> = {},
+    maxBatchSize = 4,
+    version = "1",
+  ) {
     const state = { inputName: "s", outputName: "t", datatype: "FP32", dims: [1] } as const;
     const full: SequencePlan = {
       strategy: { kind: "direct", maxDelayMs: 0, minSlotUtilization: 0 },
@@ -38,17 +45,20 @@ export class SequenceSubject {
       states: [state],
       ...plan,
     };
-    this.model = new SequenceModel(echoDescription({ max_batch_size: maxBatchSize }), {
-      clock: this.clock,
-      observers: this.observer,
-      plan: full,
-      instances: 1,
-      maxQueueRequests: 1_000,
-      maxQueueBytes: 1e6,
-      maxBacklogSequences: 100,
-      slotBytes: 1e6,
-      ...options,
-    });
+    this.model = new SequenceModel(
+      { ...echoDescription({ max_batch_size: maxBatchSize }), version },
+      {
+        clock: this.clock,
+        observers: this.observer,
+        plan: full,
+        instances: 1,
+        maxQueueRequests: 1_000,
+        maxQueueBytes: 1e6,
+        maxBacklogSequences: 100,
+        slotBytes: 1e6,
+        ...options,
+      },
+    );
     this.running = new Array<SequenceBatch | undefined>(options.instances ?? 1).fill(undefined);
     for (const instance of this.running.keys())
       this.model.scheduler.setRunner(instance, { offer: () => this.offers++ });
@@ -59,7 +69,7 @@ export class SequenceSubject {
     const asked = { id, number: this.asked.length, reply: new RecordingReply() };
     this.asked.push(asked);
     const parameters = new Map<string, ParameterValue>(Object.entries({ ...sequenceParameters(id, edge), ...more }));
-    const request = requestOf([floats("x", [asked.number])], { parameters });
+    const request = { ...requestOf([floats("x", [asked.number])], { parameters }), modelVersion: this.modelVersion };
     this.model.infer(request, contextOf({ arrivalTimeMs: this.clock.now(), ...context }), asked.reply);
     return asked;
   }
