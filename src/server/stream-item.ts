@@ -81,6 +81,11 @@ export class StreamItem implements Reply {
     this.#message = message;
   }
 
+  /** Another version of the model answers than the one that was there when the request came. */
+  setModel(model: Model): void {
+    if (this.#question !== undefined) this.#question = { ...this.#question, model };
+  }
+
   /** The model took the request. */
   setIssued(): void {
     this.#isIssued = true;

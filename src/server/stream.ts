@@ -116,12 +116,24 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   #issueInTurn(item: StreamItem, question: Question): void {
     const issue = (error: InferenceError | undefined) => {
       this.#wait = undefined;
-      if (error === undefined) this.#issue(item, question);
+      if (error === undefined) this.#issueLate(item, question);
       else item.fail(error);
       this.#read();
     };
     this.#wait = enterTenantOrWait(this.#surroundings, this.#call, question, item.context, issue);
     if (this.#wait === undefined) this.#issue(item, question);
+  }
+
+  /** Issues a request that has waited, to the model that serves by now: it may have been loaded again meanwhile. */
+  #issueLate(item: StreamItem, { request }: Question): void {
+    try {
+      const model = this.#surroundings.repository.find(request.modelName, request.modelVersion);
+      item.setModel(model);
+      this.#gate = model.gate;
+      this.#issue(item, { request, model });
+    } catch (error) {
+      item.fail(toInferenceError(error));
+    }
   }
 
   get isIdle(): boolean {

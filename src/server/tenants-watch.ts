@@ -8,10 +8,14 @@ import { maxTenantsFileBytes, parseTenants } from "./tenants-file.ts";
 /** How often the file is looked at. */
 const lookMs = 1_000;
 
-/** What tells one state of the file from another; undefined: it cannot be read. */
+/** What tells one state of the file from another; undefined: it cannot be looked at, whatever the reason. */
 function stampOf(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.size}:${stat.mtimeMs}:${stat.ino}`;
+  try {
+    const { size, mtimeMs, ino } = statSync(path);
+    return `${size}:${mtimeMs}:${ino}`;
+  } catch {
+    return undefined; // reading it says why
+  }
 }
 
 /**

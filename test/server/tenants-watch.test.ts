@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { TenantDirectory } from "../../src/server/tenant-directory.ts";
@@ -85,4 +85,21 @@ test("a file that cannot be used at the start is an error", (t) => {
   assert.throws(() => start(t, "tenants: { a: { weight: -1 } }"), /weight is -1/);
   const [directory, clock, log] = [new TenantDirectory(), new FakeClock(), new RecordingLog()];
   assert.throws(() => new TenantsWatch("/does/not/exist.yaml", directory, clock, log), /cannot be read: ENOENT/);
+});
+
+test("a file that cannot even be looked at leaves the one before in force", (t) => {
+  const { path, directory, clock, log, watch } = start(t, "tenants: { a: { weight: 3 } }");
+  rmSync(path);
+  symlinkSync(path, path); // leads to itself: asking for its state is an error, not "there is none"
+  clock.advance(2_000);
+  watch.reload();
+  assert.equal(directory.recognise("a").weight, 3);
+  assert.deepEqual(
+    log.lines.map(({ level }) => level),
+    ["error", "error"],
+  );
+  rmSync(path);
+  writeFileSync(path, "tenants: { a: { weight: 4 } }");
+  clock.advance(2_000);
+  assert.equal(directory.recognise("a").weight, 4);
 });

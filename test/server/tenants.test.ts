@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { statusCodes } from "../../src/protocol/status.ts";
 import { TenantDirectory } from "../../src/server/tenant-directory.ts";
 import { parseTenants } from "../../src/server/tenants-file.ts";
-import { answerTo, FakeModel, FakeRepository, ImmediateModel } from "../support/fake-repository.ts";
+import { type Asked, answerTo, FakeModel, FakeRepository, ImmediateModel } from "../support/fake-repository.ts";
 import { encodeRequest, eventually, GrpcHarness } from "../support/grpc-harness.ts";
 
 async function start(t: TestContext, file: string, model = new FakeModel("m")) {
@@ -20,7 +20,7 @@ async function start(t: TestContext, file: string, model = new FakeModel("m")) {
       assert.deepEqual([requests, rows, bytes, waitingCount], [0, 0, 0, 0]);
     }
   };
-  return { tenants, model, harness, answer, assertEmpty };
+  return { tenants, model, repository, harness, answer, assertEmpty };
 }
 
 const own = (name: string) => new Map([["sluice_tenant", name]]);
@@ -133,4 +133,31 @@ test("a limit that is raised lets in what waits, one that is lowered refuses wha
   assert.match(answers[2]?.errorMessage ?? "", /maxBytes 100/);
   await stream.finish();
   assertEmpty();
+});
+
+test("a message that waited goes to the model that serves by then, and leaves nothing behind where there is none", async (t) => {
+  const subject = await start(t, "tenants: { a: { maxRequests: 1 } }");
+  const { tenants, model, repository, harness, answer, assertEmpty } = subject;
+  const stream = harness.client().stream({ "sluice-tenant": "a" });
+  stream.send(encodeRequest("m", "1"), encodeRequest("m", "2"), encodeRequest("m", "3"));
+  await model.untilAsked(1);
+  await eventually(() => tenants.find("a").waitingCount === 1, "the second waits");
+  const reloaded = new FakeModel("m");
+  repository.models.set("m", reloaded);
+  answer(0);
+  await reloaded.untilAsked(1);
+  assert.equal(model.asked.length, 1);
+  await eventually(() => tenants.find("a").waitingCount === 1, "the third waits");
+  repository.models.delete("m");
+  const [{ request, reply }] = reloaded.asked as [Asked];
+  reply.respond(answerTo(request), true);
+  const answers = await stream.untilAnswered(3);
+  assert.deepEqual(
+    answers.map(({ errorMessage }) => errorMessage === ""),
+    [true, true, false],
+  );
+  assert.match(answers[2]?.errorMessage ?? "", /unknown model: 'm'/);
+  assert.equal((await stream.finish()).code, statusCodes.OK);
+  assertEmpty();
+  await harness.assertIdle();
 });
