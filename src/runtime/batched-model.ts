@@ -19,7 +19,7 @@ import { QueueEntry } from "./queue-entry.ts";
 import { levelOf, overLimit, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
 import { bytesAtLength, inputBytes, type Measurer, noMeasure, onlyBucketName } from "./request-measure.ts";
-import { RequestQueue } from "./request-queue.ts";
+import { type QueueMeasure, RequestQueue } from "./request-queue.ts";
 import { predictRunMs, RunTimeModel } from "./run-time-model.ts";
 import { RunUnderWay } from "./run-under-way.ts";
 import { pushbackMs } from "./service-rate.ts";
@@ -75,6 +75,26 @@ export interface Batch {
 interface QueuePlace {
   readonly tenant: string;
   readonly level: number;
+}
+
+/** What a request takes in the queue. */
+interface QueueNeed {
+  readonly bytes: number;
+  /** Places: one for each batch that it takes part in. */
+  readonly parts: number;
+}
+
+/** A limit of the queue that a request would exceed, and by how much. */
+interface QueueExcess {
+  readonly kind: "level" | "requests" | "bytes";
+  readonly missing: number;
+}
+
+const inBytes: QueueMeasure = { line: ({ bytes }) => bytes, entry: ({ byteLength }) => byteLength };
+const inRequests: QueueMeasure = { line: ({ requests }) => requests, entry: () => 1 };
+
+function inLevel(level: number): QueueMeasure {
+  return { line: (line) => line.requestsIn(level), entry: () => 1 };
 }
 
 /** How long a batch of this model takes at least: decays, so that one lucky run does not count for ever. */
@@ -186,6 +206,7 @@ export class BatchedModel implements Model {
       entry = this.#admit(request, context, reply, now);
     } catch (error) {
       this.#refuse(request, context, reply, toInferenceError(error));
+      this.#failDropped();
       return;
     }
     this.#admission.enter(entry.rows, context.isStreamed === true);
@@ -476,53 +497,59 @@ export class BatchedModel implements Model {
   }
 
   #checkRoom(request: InferenceRequest, place: QueuePlace, valid: ValidRequest, now: number): void {
-    const byteLength = inputBytes(valid.inputs);
-    if (this.#fullOf(place.level, byteLength) !== undefined && now - this.#searchedMs >= fullSearchMs) {
+    const { inputs, rows, measure = noMeasure } = valid;
+    const bytes = inputBytes(inputs);
+    const size = sizeInBatch({ inputs, rows, byteLength: bytes, measure });
+    this.#slotLimit.check(size, size.byteLength);
+    const need = { bytes, parts: this.#partsOf(rows, this.#slotLimit.rowsOf(size)) };
+    if (this.#fullOf(place.level, need) !== undefined && now - this.#searchedMs >= fullSearchMs) {
       this.#searchedMs = now;
       this.#queue.expire(now);
       this.#failDropped();
     }
-    this.#makeRoom(request, place, byteLength);
-    const { inputs, rows, measure = noMeasure } = valid;
-    const size = sizeInBatch({ inputs, rows, byteLength, measure });
-    this.#slotLimit.check(size, size.byteLength);
-    const maxRows = this.#slotLimit.rowsOf(size);
-    if (rows > maxRows) this.#checkParts(request, rows, Math.ceil(rows / maxRows));
+    this.#makeRoom(request, place, need);
   }
 
-  /** Each part of a split request takes a place in the queue. Rows alone bound nothing: a row of no elements takes no bytes. */
-  #checkParts(request: InferenceRequest, rows: number, parts: number): void {
+  /**
+   * Each part of a split request takes a place in the queue. Rows alone bound nothing: a row of no elements takes no bytes.
+   * @throws InferenceError "too_large" when there can never be so many places
+   */
+  #partsOf(rows: number, maxRows: number): number {
+    const parts = rows <= maxRows ? 1 : Math.ceil(rows / maxRows);
     const { maxQueueRequests } = this.#options;
-    if (parts > maxQueueRequests) {
-      throw new InferenceError(
-        "too_large",
-        `a request of ${rows} rows takes ${parts} batches, more than the ${maxQueueRequests} requests that may wait (--max-queue-requests)`,
-        { retryAfterMs: -1 },
-      );
-    }
-    if (this.#queue.requests + parts > maxQueueRequests) throw queueFull(request, this.#pushbackMs());
+    if (parts === 1 || parts <= maxQueueRequests) return parts;
+    throw new InferenceError(
+      "too_large",
+      `a request of ${rows} rows takes ${parts} batches, more than the ${maxQueueRequests} requests that may wait (--max-queue-requests)`,
+      { retryAfterMs: -1 },
+    );
   }
 
   /** In a full queue whoever has most by weight gives way to a tenant that has less; a tenant that has most itself is refused. */
-  #makeRoom(request: InferenceRequest, { tenant, level }: QueuePlace, byteLength: number): void {
-    for (let full = this.#fullOf(level, byteLength); full !== undefined; full = this.#fullOf(level, byteLength)) {
+  #makeRoom(request: InferenceRequest, { tenant, level }: QueuePlace, need: QueueNeed): void {
+    for (let full = this.#fullOf(level, need); full !== undefined; full = this.#fullOf(level, need)) {
+      const { kind, missing } = full;
       const hasRoom =
-        full === "bytes"
-          ? this.#queue.giveWay(tenant, (line) => line.bytes, byteLength)
-          : full === "requests"
-            ? this.#queue.giveWay(tenant, (line) => line.requests, 1)
-            : this.#queue.giveWay(tenant, (line) => line.requestsIn(level), 1, level);
+        kind === "bytes"
+          ? this.#queue.giveWay(tenant, inBytes, need.bytes, missing)
+          : kind === "requests"
+            ? this.#queue.giveWay(tenant, inRequests, need.parts, missing)
+            : this.#queue.giveWay(tenant, inLevel(level), 1, missing, level);
       if (!hasRoom) throw queueFull(request, this.#pushbackMs());
     }
   }
 
-  /** What there is too much of to let one more in; undefined: there is room. */
-  #fullOf(level: number, byteLength: number): "level" | "requests" | "bytes" | undefined {
+  /** What there is too much of to let one more in, and by how much; undefined: there is room. */
+  #fullOf(level: number, { bytes, parts }: QueueNeed): QueueExcess | undefined {
     const { maxQueueRequests, maxQueueBytes } = this.#options;
     const policy = this.#queuePolicy.levels[level - 1];
-    if (policy !== undefined && this.#queue.requestsIn(level) >= policy.maxRequests) return "level";
-    if (this.#queue.requests >= maxQueueRequests) return "requests";
-    return this.#queue.requests > 0 && this.#queue.bytes + byteLength > maxQueueBytes ? "bytes" : undefined;
+    const places = policy === undefined ? 0 : this.#queue.requestsIn(level) + 1 - policy.maxRequests;
+    if (places > 0) return { kind: "level", missing: places };
+    const requests = this.#queue.requests + parts - maxQueueRequests;
+    if (requests > 0) return { kind: "requests", missing: requests };
+    const excess = this.#queue.bytes + bytes - maxQueueBytes;
+    if (this.#queue.requests === 0 || excess <= 0) return undefined; // an empty queue takes a request of any size
+    return { kind: "bytes", missing: Math.min(excess, this.#queue.bytes) };
   }
 
   #enqueue(entry: QueueEntry, level: number, now: number): void {

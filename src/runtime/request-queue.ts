@@ -13,6 +13,14 @@ export interface QueueOrder {
   readonly isArrivalOrder?: boolean;
 }
 
+/** Something that a queue may be full of. */
+export interface QueueMeasure {
+  /** What a tenant has of it in the queue. */
+  line(line: TenantLine): number;
+  /** What one entry takes of it. */
+  entry(entry: QueueEntry): number;
+}
+
 /**
  * An entry without a deadline, or with a later one, counts as due so long after it came. So a deadline lets a request pass others for a
  * while and nobody is passed for ever; and without deadlines the order is that of arrival.
@@ -270,38 +278,61 @@ export class RequestQueue {
   }
 
   /**
-   * Rows that are sure to run before a request that came now: those of its tenant before it, and those of others that have their turns meanwhile, as
-   * far as they are there already.
+   * Rows that are sure to run before a request that came now: those of its tenant before it, and those of others that are there already and have
+   * their turns before its own.
    */
   rowsAhead(tenant: string, level: number, deadlineMs: number, now: number): number {
     const line = this.#lineOf(tenant);
     const own = line.rowsBefore(level, this.#dueMs(deadlineMs, now));
     if (own === 0 || line.requests === this.#requests) return own;
-    let weights = 0;
-    for (const member of this.#order.members) if (member !== line) weights += member.weight;
-    return own + Math.min(this.#rows - line.rows, (own * weights) / line.weight);
+    const rowMs = this.#rowMs || unknownRowMs;
+    const turnMs = line.startTag + (own * rowMs) / line.weight; // when its turn would come, in virtual time
+    let others = 0;
+    for (const member of this.#order.members) {
+      if (member === line) continue;
+      const rows = ((turnMs - member.startTag) * member.weight) / rowMs;
+      others += Math.min(member.rows, Math.max(0, rows));
+    }
+    return own + Math.floor(others);
   }
 
   /**
-   * Drops one entry, reason "share", so that a tenant with little in a full queue gets a place: the last one of the tenant that has most by weight.
-   * @param of what the queue is full of
+   * Makes room in a full queue for a tenant with little in it: drops, reason "share", what would run last of whoever has most by weight, again and
+   * again until there is room. Drops nothing where that would not be enough.
+   * @param of what the queue is full of: what a tenant has of it, and what one entry takes
    * @param more how much of it the tenant wants to add
+   * @param missing how much of it others have to give
    * @param level drop from this level, which is what is full; absent: from any
-   * @returns whether there was one: no other has more by weight than the tenant would have
+   * @returns whether there is room now: else no other has more by weight than the tenant would have
    */
-  giveWay(tenant: string, of: (line: TenantLine) => number, more: number, level?: number): boolean {
-    let most: TenantLine | undefined;
-    for (const line of this.#order.members) {
-      if (most === undefined || of(line) / line.weight > of(most) / most.weight) most = line;
-    }
+  giveWay(tenant: string, of: QueueMeasure, more: number, missing: number, level?: number): boolean {
     const own = this.#lineOf(tenant);
-    if (most === undefined || (of(own) + more) / own.weight >= of(most) / most.weight) return false;
-    const entry = most.last(level);
-    if (entry === undefined) return false;
-    most.take(entry);
-    if (most.requests === 0) this.#order.leave(most);
-    this.#onDropped(entry, "share");
+    const ownShare = (of.line(own) + more) / own.weight;
+    const givers = this.#order.members
+      .filter((line) => of.line(line) / line.weight > ownShare)
+      .map((line) => ({ line, left: of.line(line), entries: line.fromLast(level) }));
+    const given: QueueEntry[] = [];
+    while (missing > 0) {
+      let most = givers[0];
+      for (const giver of givers)
+        if (most === undefined || giver.left / giver.line.weight > most.left / most.line.weight) most = giver;
+      if (most === undefined || most.left / most.line.weight <= ownShare) return false;
+      const entry = most.entries.next().value;
+      if (entry === undefined) return false;
+      given.push(entry);
+      most.left -= of.entry(entry);
+      missing -= of.entry(entry);
+    }
+    for (const entry of given) this.#drop(entry, "share");
     return true;
+  }
+
+  /** Takes an entry that waits in a line out, because of that. */
+  #drop(entry: QueueEntry, reason: DropReason): void {
+    const line = this.#lineOf(entry.context.tenant);
+    line.take(entry);
+    if (line.requests === 0) this.#order.leave(line);
+    this.#onDropped(entry, reason);
   }
 
   /** Drops whatever has waited too long, except what was put back: it had its turn. */

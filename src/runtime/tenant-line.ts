@@ -69,15 +69,15 @@ export class TenantLine implements FairMember {
     return rows;
   }
 
-  /** What would run last, of one level where it is given; undefined: there is nothing. */
-  last(level?: number): QueueEntry | undefined {
+  /** What waits, of one level where it is given; what would run last comes first. */
+  *fromLast(level?: number): Generator<QueueEntry, undefined> {
     const first = level === undefined ? this.#firstLevel : level - 1;
     const last = level === undefined ? this.#levels.length - 1 : level - 1;
     for (let index = last; index >= first; index--) {
-      const entry = this.#levels[index]?.delayed.tail ?? this.#levels[index]?.waiting.tail;
-      if (entry !== undefined) return entry;
+      const { delayed, waiting } = this.#level(index + 1);
+      for (let entry = delayed.tail; entry !== undefined; entry = entry.previous) yield entry;
+      for (let entry = waiting.tail; entry !== undefined; entry = entry.previous) yield entry;
     }
-    return undefined;
   }
 
   /** Puts an entry into its level, `entry.level`. @param isByDue before those that are due later, else behind all of the level */

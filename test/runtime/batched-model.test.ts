@@ -781,6 +781,26 @@ describe("several tenants", () => {
     assert.equal(b.filter(({ outcome }) => outcome === "waiting").length, 10);
   });
 
+  it("lose nothing to a request that is refused all the same: too large for the queue, or for its tenant's share", () => {
+    const subject = new Subject({ max_batch_size: 1 }, { maxQueueRequests: 10 });
+    const a = fullOfA(subject, 10);
+    assert.equal(subject.ask(new Array<number>(11).fill(0), { tenant: "b" }).outcome, "too_large"); // a part a row
+    assert.equal(subject.ask(new Array<number>(6).fill(0), { tenant: "b" }).outcome, "queue_full");
+    const inBytes = new Subject({ max_batch_size: 64 }, { maxQueueBytes: 160 });
+    a.push(...fullOfA(inBytes, 40));
+    assert.equal(inBytes.ask(new Array<number>(30).fill(0), { tenant: "b" }).outcome, "queue_full"); // 120 bytes
+    assert.deepEqual([...new Set(a.map(({ outcome }) => outcome))], ["waiting"]);
+  });
+
+  it("find a place in a full queue for all parts of a request", () => {
+    const subject = new Subject({ max_batch_size: 1 }, { maxQueueRequests: 10 });
+    const a = fullOfA(subject, 10);
+    assert.equal(subject.ask([1, 2, 3], { tenant: "b" }).outcome, "waiting");
+    assert.equal(a.filter(({ outcome }) => outcome === "quota").length, 3);
+    subject.finish();
+    assert.equal(subject.model.pending, 0);
+  });
+
   it("do not lose a place to one who comes back at once when it is refused", () => {
     const subject = new Subject({ max_batch_size: 1 }, { maxQueueRequests: 4 });
     let again = 0;

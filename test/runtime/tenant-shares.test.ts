@@ -165,6 +165,38 @@ describe("a queue of several tenants", () => {
     assert.deepEqual([queue.isShared(1_019), queue.isShared(1_020)], [true, false]);
   });
 
+  it("counts of other tenants only what has its turn before a request", () => {
+    const queue = new RequestQueue(plain, () => {}, { shares: sharesOf({ heavy: 1_000 }) });
+    for (const [tenant, count] of Object.entries({ own: 10, heavy: 1, long: 1_000 })) {
+      for (let i = 0; i < count; i++) queue.push(entryOf({ tenant }), 1);
+    }
+    assert.equal(queue.rowsAhead("own", 1, Number.POSITIVE_INFINITY, 0), 21);
+  });
+
+  it("never counts more rows ahead of a request than run before it", () => {
+    const step = fc.record({
+      tenant: fc.constantFrom("a", "b", "c"),
+      rows: fc.integer({ min: 1, max: 5 }),
+      taken: fc.integer({ min: 0, max: 3 }),
+      costMs: fc.integer({ min: 0, max: 50 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => {
+        const queue = new RequestQueue(plain, () => {}, { shares: sharesOf({ a: 5, b: 0.5 }) });
+        for (const { tenant, rows, taken, costMs } of steps) {
+          for (let i = 0; i < 3; i++) queue.push(entryOf({ tenant, rows }), 1);
+          for (const entry of queue.take(taken)) queue.settle(entry, costMs);
+        }
+        const last = entryOf({ tenant: "c" });
+        const promised = queue.rowsAhead("c", 1, Number.POSITIVE_INFINITY, 0);
+        queue.push(last, 1);
+        const before = queue.take(1_000);
+        const ran = before.slice(0, before.indexOf(last)).reduce((sum, { rows }) => sum + rows, 0);
+        assert.ok(promised <= ran, `${promised} were promised, ${ran} ran`);
+      }),
+    );
+  });
+
   it("keeps the order of arrival where that is promised", () => {
     const queue = new RequestQueue(plain, () => {}, { isArrivalOrder: true });
     for (const [id, deadlineMs] of [
