@@ -44,7 +44,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
     },
     async range(start, length) {
       await using file = await open(path);
-      const buffer = Buffer.from(new ArrayBuffer(length)); // of its own, aligned for every datatype
+      const buffer = Buffer.allocUnsafeSlow(length); // not of the shared pool: aligned for every datatype
       let filled = 0;
       while (filled < length) {
         const { bytesRead } = await file.read(buffer, filled, length - filled, start + filled);

@@ -73,7 +73,7 @@ async function* readBatches(
   for (const group of groups) checkGroup(group, file);
   const blocks = file.header.isFortranOrder
     ? columnMajorRows(file, rowsPerBatch, from.row)
-    : rows(file, rowsPerBatch, from.row);
+    : rowMajorRows(file, rowsPerBatch, from.row);
   let firstRow = from.row;
   for await (const block of blocks) {
     const rowCount = Math.min(rowsPerBatch, file.rowCount - firstRow);
@@ -123,15 +123,30 @@ function texts(block: Buffer, element: NpyElement): readonly (string | Uint8Arra
 }
 
 /** The rows of a file in row-major order, each block aligned for its elements. */
-async function* rows({ source, header, rowCount, rowBytes }: NpyFile, rowsPerBatch: number, firstRow: number) {
-  const ends = header.dataOffset + rowCount * rowBytes;
+async function* rowMajorRows(file: NpyFile, rowsPerBatch: number, firstRow: number): AsyncGenerator<Buffer> {
+  const { source, header, rowCount, rowBytes } = file;
+  if (source.range === undefined) {
+    yield* streamedRows(file, rowsPerBatch, firstRow);
+    return;
+  }
+  for (let start = firstRow; start < rowCount; start += rowsPerBatch) {
+    const length = Math.min(rowsPerBatch, rowCount - start) * rowBytes;
+    const block = await source.range(header.dataOffset + start * rowBytes, length);
+    if (block.byteLength < length) throw endsEarly(file, start + Math.floor(block.byteLength / rowBytes));
+    yield block;
+  }
+}
+
+/** The same out of a stream, which begins at its beginning. */
+async function* streamedRows(file: NpyFile, rowsPerBatch: number, firstRow: number): AsyncGenerator<Buffer> {
+  const { source, header, rowCount, rowBytes } = file;
+  const end = header.dataOffset + rowCount * rowBytes;
   let start = header.dataOffset + firstRow * rowBytes;
-  const blockBytes = rowsPerBatch * rowBytes;
-  let block = createBlock(Math.min(blockBytes, ends - start));
+  let skip = start;
+  let block = createBlock(Math.min(rowsPerBatch * rowBytes, end - start));
   let filled = 0;
-  if (start === ends) return;
-  let skip = source.byteLength === undefined ? start : 0; // a stream begins at its beginning
-  for await (const chunk of source.chunks(source.byteLength === undefined ? 0 : start)) {
+  if (start === end) return;
+  for await (const chunk of source.chunks(0)) {
     for (let offset = Math.min(skip, chunk.byteLength); offset < chunk.byteLength; ) {
       const taken = Math.min(block.byteLength - filled, chunk.byteLength - offset);
       block.set(chunk.subarray(offset, offset + taken), filled);
@@ -140,18 +155,21 @@ async function* rows({ source, header, rowCount, rowBytes }: NpyFile, rowsPerBat
       if (filled < block.byteLength) continue;
       yield block;
       start += block.byteLength;
-      if (start === ends) return;
-      block = createBlock(Math.min(blockBytes, ends - start));
+      if (start === end) return;
+      block = createBlock(Math.min(rowsPerBatch * rowBytes, end - start));
       filled = 0;
     }
     skip -= Math.min(skip, chunk.byteLength);
   }
-  const row = Math.floor((start + filled - header.dataOffset) / Math.max(1, rowBytes));
-  throw tableError(source.name, `row ${row}`, `the file ends here, its header says ${rowCount} rows`);
+  throw endsEarly(file, Math.floor((start + filled - header.dataOffset) / Math.max(1, rowBytes)));
+}
+
+function endsEarly({ source, rowCount }: NpyFile, row: number): InferenceError {
+  return tableError(source.name, `row ${row}`, `the file ends here, its header says ${rowCount} rows`);
 }
 
 function createBlock(byteLength: number): Buffer {
-  return Buffer.from(new ArrayBuffer(byteLength));
+  return Buffer.allocUnsafeSlow(byteLength); // not of the shared pool: aligned for every datatype
 }
 
 /** The rows of a file whose first index runs fastest: what is side by side in a row lies far apart in the file. */

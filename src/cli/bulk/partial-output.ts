@@ -10,6 +10,9 @@ import {
   readJournal,
 } from "./journal.ts";
 
+/** Bytes that are collected before they are written: the answers to one message are often a few kilobytes. */
+const writtenBytes = 256 * 1024;
+
 /** An output that was begun before and can be continued. */
 export interface BegunOutput {
   readonly head: JournalHead;
@@ -64,7 +67,10 @@ export class PartialOutput {
   readonly #output: string;
   readonly #file: FileHandle;
   readonly #journal: FileHandle;
+  /** Bytes in the file. */
   #bytes: number;
+  readonly #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
 
   private constructor(output: string, file: FileHandle, journal: FileHandle, bytes: number) {
     this.#output = output;
@@ -94,32 +100,34 @@ export class PartialOutput {
     return new PartialOutput(output, file, journal, bytes);
   }
 
-  /** Bytes written. */
-  get bytes(): number {
-    return this.#bytes;
+  async append(bytes: Uint8Array): Promise<void> {
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.byteLength;
+    if (this.#waitingBytes >= writtenBytes) await this.#flush();
   }
 
-  async append(bytes: Uint8Array): Promise<void> {
+  /** Notes that everything appended so far is complete. */
+  async checkpoint(checkpoint: Omit<Checkpoint, "bytes">): Promise<void> {
+    await this.#flush();
+    await this.#journal.write(formatCheckpoint({ bytes: this.#bytes, ...checkpoint }));
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#waiting, this.#waitingBytes);
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
     let written = 0;
     while (written < bytes.byteLength) {
-      const { bytesWritten } = await this.#file.write(
-        bytes,
-        written,
-        bytes.byteLength - written,
-        this.#bytes + written,
-      );
+      const left = bytes.byteLength - written;
+      const { bytesWritten } = await this.#file.write(bytes, written, left, this.#bytes + written);
       written += bytesWritten;
     }
     this.#bytes += bytes.byteLength;
   }
 
-  /** Notes that everything appended so far is complete. */
-  async checkpoint(checkpoint: Omit<Checkpoint, "bytes">): Promise<void> {
-    await this.#journal.write(formatCheckpoint({ bytes: this.#bytes, ...checkpoint }));
-  }
-
   /** Gives the file its name, with other first bytes where the format needs them, and removes the journal. */
   async finish(head: Uint8Array | undefined): Promise<void> {
+    await this.#flush();
     if (head !== undefined) await this.#file.write(head, 0, head.byteLength, 0);
     await this.#file.sync();
     await this.close();
