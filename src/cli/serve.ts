@@ -3,8 +3,8 @@ import { type RunningServer, startServer } from "../serve.ts";
 import type { CommandOption } from "./arguments.ts";
 import { type Command, type CommandContext, defineCommand, type ExitCode, write } from "./command.ts";
 import { jsonOption } from "./connection.ts";
-import { tuneFrontHeap } from "./front-heap.ts";
 import { grpcurlLine } from "./grpcurl-line.ts";
+import { tuneHeapGrowth } from "./heap-growth.ts";
 import { formatJson } from "./json-text.ts";
 import { renderTextTable } from "./text-table.ts";
 
@@ -46,7 +46,7 @@ export function createServeCommand(start: typeof startServer): Command {
     async ({ positionals, options: { json, ...config } }, context) => {
       const [path = ""] = positionals;
       const stopped = stopSignal(context);
-      tuneFrontHeap();
+      tuneHeapGrowth();
       const server = await start(path, config);
       if (config.tenants !== "") context.signals.on("SIGHUP", () => server.reload());
       return await serve(server, json, context, stopped);

@@ -9,6 +9,7 @@ import { planColumns, resolveNames } from "./bulk/column-choice.ts";
 import { describeJob, mappingText } from "./bulk/job-text.ts";
 import { type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 import { connectionOptions, ifOffered, jsonOption, withClient } from "./connection.ts";
+import { tuneHeapGrowth } from "./heap-growth.ts";
 
 const options = {
   input: {
@@ -140,6 +141,7 @@ export const streamCommand = defineCommand(
   },
   async ({ positionals, options: given }, context) => {
     const [address = "", model = ""] = positionals;
+    tuneHeapGrowth();
     const table = await openTable(
       given.input,
       context.stdin,

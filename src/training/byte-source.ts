@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { InferenceError } from "../errors.ts";
 
@@ -16,8 +16,14 @@ export interface ByteSource {
   head(): Promise<Head>;
   /** All bytes from an offset on. */
   chunks(from: number): AsyncGenerator<Buffer, void, undefined>;
-  /** Bytes from anywhere, fewer only at the end; absent where there is only a stream. */
-  range?(start: number, length: number): Promise<Buffer>;
+  /** Opens it for reading anywhere; absent where there is only a stream. */
+  open?(): Promise<ByteRanges>;
+}
+
+/** Bytes from anywhere of an opened source. */
+export interface ByteRanges extends AsyncDisposable {
+  /** Fewer only at the end. Aligned for every datatype. */
+  read(start: number, length: number): Promise<Buffer>;
 }
 
 /** The beginning of a table's bytes. */
@@ -42,18 +48,31 @@ export async function fileSource(path: string): Promise<ByteSource> {
     async *chunks(from) {
       yield* createReadStream(path, { start: from, highWaterMark: chunkBytes });
     },
-    async range(start, length) {
-      await using file = await open(path);
-      const buffer = Buffer.allocUnsafeSlow(length); // not of the shared pool: aligned for every datatype
-      let filled = 0;
-      while (filled < length) {
-        const { bytesRead } = await file.read(buffer, filled, length - filled, start + filled);
-        if (bytesRead === 0) break;
-        filled += bytesRead;
-      }
-      return buffer.subarray(0, filled);
-    },
+    open: async () => new FileRanges(await open(path)),
   };
+}
+
+class FileRanges implements ByteRanges {
+  readonly #file: FileHandle;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async read(start: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafeSlow(length); // not out of the shared pool: aligned
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#file.read(buffer, filled, length - filled, start + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
 }
 
 /** Standard input, which can be read once and from its beginning. */
@@ -99,7 +118,10 @@ export function memorySource(bytes: Buffer, name: string): ByteSource {
     async *chunks(from) {
       if (from < bytes.byteLength) yield bytes.subarray(from);
     },
-    range: async (start, length) => Buffer.from(new Uint8Array(bytes.subarray(start, start + length)).buffer),
+    open: async () => ({
+      read: async (start, length) => Buffer.from(new Uint8Array(bytes.subarray(start, start + length)).buffer),
+      [Symbol.asyncDispose]: async () => {},
+    }),
   };
 }
 

@@ -125,13 +125,14 @@ function texts(block: Buffer, element: NpyElement): readonly (string | Uint8Arra
 /** The rows of a file in row-major order, each block aligned for its elements. */
 async function* rowMajorRows(file: NpyFile, rowsPerBatch: number, firstRow: number): AsyncGenerator<Buffer> {
   const { source, header, rowCount, rowBytes } = file;
-  if (source.range === undefined) {
+  if (source.open === undefined) {
     yield* streamedRows(file, rowsPerBatch, firstRow);
     return;
   }
+  await using ranges = await source.open();
   for (let start = firstRow; start < rowCount; start += rowsPerBatch) {
     const length = Math.min(rowsPerBatch, rowCount - start) * rowBytes;
-    const block = await source.range(header.dataOffset + start * rowBytes, length);
+    const block = await ranges.read(header.dataOffset + start * rowBytes, length);
     if (block.byteLength < length) throw endsEarly(file, start + Math.floor(block.byteLength / rowBytes));
     yield block;
   }
@@ -175,16 +176,17 @@ function createBlock(byteLength: number): Buffer {
 /** The rows of a file whose first index runs fastest: what is side by side in a row lies far apart in the file. */
 async function* columnMajorRows(file: NpyFile, rowsPerBatch: number, firstRow: number) {
   const { source, header, element, column, rowCount } = file;
-  if (source.range === undefined) {
+  if (source.open === undefined) {
     throw tableError(source.name, "", "an array in Fortran order cannot be read from a stream: name a file instead");
   }
+  await using ranges = await source.open();
   const order = rowMajorOrder(column.shape);
   for (let start = firstRow; start < rowCount; start += rowsPerBatch) {
     const count = Math.min(rowsPerBatch, rowCount - start);
     const block = createBlock(count * file.rowBytes);
     for (const [to, from] of order.entries()) {
       const offset = header.dataOffset + (from * rowCount + start) * element.bytes;
-      const run = await source.range(offset, count * element.bytes);
+      const run = await ranges.read(offset, count * element.bytes);
       for (let row = 0; row < count; row++) {
         const target = (row * order.length + to) * element.bytes;
         block.set(run.subarray(row * element.bytes, (row + 1) * element.bytes), target);

@@ -59,13 +59,16 @@ interface ParquetFile {
  */
 export async function openParquetTable(source: ByteSource): Promise<Table> {
   const { name, byteLength } = source;
-  const range = source.range?.bind(source);
-  if (range === undefined || byteLength === undefined) {
+  const openRanges = source.open?.bind(source);
+  if (openRanges === undefined || byteLength === undefined) {
     throw tableError(name, "", "Parquet cannot be read from a stream: name a file instead");
   }
   const buffer: AsyncBuffer = {
     byteLength,
-    slice: async (start, end = byteLength) => arrayBufferOf(await range(start, end - start)),
+    slice: async (start, end = byteLength) => {
+      await using ranges = await openRanges();
+      return arrayBufferOf(await ranges.read(start, end - start));
+    },
   };
   const metadata = await within(name, "", () => parquetMetadataAsync(buffer));
   const file = { name, buffer, metadata, columns: [] };
@@ -82,6 +85,7 @@ export async function openParquetTable(source: ByteSource): Promise<Table> {
 
 function arrayBufferOf(bytes: Buffer): ArrayBuffer {
   const { buffer, byteOffset, byteLength } = bytes;
+  if (byteOffset === 0 && byteLength === buffer.byteLength) return buffer as ArrayBuffer; // as below
   return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer; // what files are read into is never shared
 }
 

@@ -1,5 +1,6 @@
 import { ClientError } from "../../client/client-error.ts";
 import type { InferenceClient } from "../../client/inference-client.ts";
+import type { StreamResume } from "../../client/resuming-stream.ts";
 import type { TableFormat } from "../../training/table.ts";
 import { UsageError } from "../arguments.ts";
 import { type CommandContext, type ExitCode, write } from "../command.ts";
@@ -40,6 +41,8 @@ export class BulkSession {
   readonly #options: SessionOptions;
   readonly #stop = new AbortController();
   readonly #abandon = new AbortController();
+  /** The last loss of a server was that of one that had answered. */
+  #isConnected = true;
 
   constructor(client: InferenceClient, job: BulkJob, context: CommandContext, options: SessionOptions) {
     this.#client = client;
@@ -70,10 +73,7 @@ export class BulkSession {
       ...this.#options,
       stop: this.#stop.signal,
       abandon: this.#abandon.signal,
-      onResume: ({ cause, server, unanswered }) => {
-        const lost = server === undefined ? "no server can be reached" : `${server} is lost`;
-        this.#context.stderr.write(`${lost} (${cause.message}); trying on, ${unanswered} messages to be sent again\n`);
-      },
+      onResume: (resume) => this.#onResume(resume),
       now: () => performance.now(),
     });
     const startMs = performance.now();
@@ -107,6 +107,16 @@ export class BulkSession {
       this.#context.stderr.write(`${signal}: writing what is answered, send it again to end at once\n`);
       this.#stop.abort();
     }
+  }
+
+  /** One line for a server that is lost, one when none can be reached; not one for each attempt. */
+  #onResume({ cause, server, unanswered }: StreamResume): void {
+    const isNew = server !== undefined || this.#isConnected;
+    this.#isConnected = server !== undefined;
+    if (!isNew) return;
+    const lost = server === undefined ? "no server can be reached" : `${server} is lost`;
+    const why = cause.message.replace(/\s*Resolution note:\s*$/, "");
+    this.#context.stderr.write(`${lost} (${why}); trying on, ${unanswered} messages to be sent again\n`);
   }
 
   /** What an earlier run has left, opened to be continued. */

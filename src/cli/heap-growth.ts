@@ -1,16 +1,16 @@
 import { setFlagsFromString } from "node:v8";
 
 /**
- * How far the front's heap may grow beyond what was alive after a full collection before the next one begins, percent. V8 counts the bytes
+ * How far the heap may grow beyond what was alive after a full collection before the next one begins, percent. V8 counts the bytes
  * of buffers outside its heap as growth as well, and leaves a heap of this size, once its young generation has grown, only 8 MB: messages
  * fill that in a tenth of a second, so that it marks the whole heap again and again although nothing has become old (docs/adr/0005).
  */
 const heapGrowingPercent = 400;
 
 /**
- * Tells V8 that this process moves many bytes through a small heap. For a process that is a server and nothing else: the setting holds for
- * the whole process, so `startServer` does not make it for the program that calls it.
+ * Tells V8 that this process moves many bytes through a small heap. For a process that is a server, or a client of many rows, and nothing
+ * else: the setting holds for the whole process, so `startServer` does not make it for the program that calls it.
  */
-export function tuneFrontHeap(): void {
+export function tuneHeapGrowth(): void {
   setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
 }
