@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readTensor } from "../client/tensor-values.ts";
 import type { Datatype, Tensor } from "../tensor.ts";
+import { floatText } from "./float-text.ts";
 
 /** An element of an answer as JSON has it: bytes that are no UTF-8 are `{"b64": …}`. */
 export type JsonElement = number | bigint | boolean | string | { readonly b64: string };
@@ -24,32 +25,21 @@ export function exactText(element: JsonElement): string {
   return typeof element === "object" ? `base64:${element.b64}` : String(element);
 }
 
+/** An element of an output as text for CSV: what {@link exactText} makes of {@link jsonElement}, faster for floats. */
+export function elementText(value: number | bigint | boolean | string | Uint8Array, datatype: Datatype): string {
+  if (typeof value === "number" && datatype !== "BOOL") return floatText(value, datatype);
+  return exactText(jsonElement(value, datatype));
+}
+
 /** An element for the eyes: floats to six significant digits. */
 export function shortText(element: JsonElement): string {
   if (typeof element === "number" && !Number.isInteger(element)) return String(Number(element.toPrecision(6)));
   return exactText(element);
 }
 
-/** C's FLT_DIG and FLT_DECIMAL_DIG with the smallest number they hold for, and the same of half floats. */
-const precisions = {
-  FP32: { safeDigits: 6, maxDigits: 9, minNormal: 2 ** -126 },
-  FP16: { safeDigits: 3, maxDigits: 5, minNormal: 2 ** -14 },
-} as const;
-
-/**
- * The decimal number with the fewest digits that rounds to this float: 0.1 for the FP32 nearest to 0.1. Fewer digits than are always safe need
- * not be tried: a number that has fewer is what rounding to that many gives.
- */
+/** The decimal number with the fewest digits that rounds to this float: 0.1 for the FP32 nearest to 0.1. */
 export function shortest(value: number, datatype: Datatype): number {
-  if (datatype !== "FP32" && datatype !== "FP16") return value;
-  if (!Number.isFinite(value) || Number.isInteger(value)) return value;
-  const round = datatype === "FP32" ? Math.fround : Math.f16round;
-  const { safeDigits, maxDigits, minNormal } = precisions[datatype];
-  for (let digits = Math.abs(value) < minNormal ? 1 : safeDigits; digits < maxDigits; digits++) {
-    const candidate = Number(value.toPrecision(digits));
-    if (round(candidate) === value) return candidate;
-  }
-  return Number(value.toPrecision(maxDigits));
+  return Number.isInteger(value) ? value : Number(floatText(value, datatype));
 }
 
 function utf8(bytes: Uint8Array): string | undefined {

@@ -42,17 +42,21 @@ export interface BulkMessage extends BulkRows {
 /** Bytes of tensors in one message: large enough that a message costs little beside its rows, small enough that a few fit anywhere. */
 export const targetMessageBytes = 1024 * 1024;
 
+/** Rows of a message unless more are asked for: each also costs the memory of what it is read from and written to. */
+const maxDefaultRows = 8192;
+
 /** Bytes that a text is taken for when the rows of a message are chosen before any was read. */
 const assumedTextBytes = 64;
 
-/** Rows that make a message of about {@link targetMessageBytes}, at least one; one where every row is a request. */
+/** Rows that make a message of about {@link targetMessageBytes}, at least one and at most
+ * {@link maxDefaultRows}; one where every row is a request. */
 export function chooseRowsPerMessage(plan: InputPlan, table: Pick<Table, "columns">, maxRows: number): number {
   if (plan.cut === "each") return 1;
   const rowBytes = plan.inputs.reduce((sum, { group }) => {
     const item = group.datatype === "BYTES" ? assumedTextBytes : itemBytes(group.datatype);
     return sum + item * groupWidth(group, table.columns);
   }, 0);
-  return Math.max(1, Math.min(maxRows, Math.floor(targetMessageBytes / Math.max(1, rowBytes))));
+  return Math.max(1, Math.min(maxRows, maxDefaultRows, Math.floor(targetMessageBytes / Math.max(1, rowBytes))));
 }
 
 /** The rows of a table as messages, from a position on; ends early, between two messages, when the signal is aborted. */

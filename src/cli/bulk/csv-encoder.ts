@@ -1,6 +1,6 @@
 import type { TableColumn } from "../../training/table.ts";
 import { formatRecord } from "../csv.ts";
-import { exactText, jsonElement } from "../tensor-text.ts";
+import { elementText } from "../tensor-text.ts";
 import { flatNames, noBytes, type OutputRows, rowWidth, type TableEncoder } from "./table-encoder.ts";
 
 /** A CSV file with a header; columns of lists become one column for each element. */
@@ -28,7 +28,7 @@ export class CsvEncoder implements TableEncoder {
         const datatype = (this.#columns[column] as TableColumn).datatype; // column is below length
         const elements = values[column] as OutputRows["values"][number]; // one for each column
         for (let i = row * width; i < (row + 1) * width; i++) {
-          fields.push(exactText(jsonElement(elements[i] ?? "", datatype)));
+          fields.push(elementText(elements[i] ?? "", datatype));
         }
       }
       text += `${formatRecord(fields)}\n`;

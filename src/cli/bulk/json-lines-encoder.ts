@@ -1,7 +1,9 @@
+import type { Datatype } from "../../tensor.ts";
 import type { TableColumn } from "../../training/table.ts";
+import { floatText } from "../float-text.ts";
 import { formatJson } from "../json-text.ts";
 import { jsonElement } from "../tensor-text.ts";
-import { noBytes, type OutputRows, rowWidth, type TableEncoder } from "./table-encoder.ts";
+import { noBytes, type OutputElement, type OutputRows, rowWidth, type TableEncoder } from "./table-encoder.ts";
 
 /** A JSON Lines file: an object for each row, with a list where a column holds several values a row. */
 export class JsonLinesEncoder implements TableEncoder {
@@ -44,8 +46,13 @@ export class JsonLinesEncoder implements TableEncoder {
 function nested(elements: OutputRows["values"][number], column: TableColumn, at: number, depth: number): string {
   const { shape, datatype } = column;
   const length = shape[depth];
-  if (length === undefined) return formatJson(jsonElement(elements[at] ?? "", datatype));
+  if (length === undefined) return jsonText(elements[at] ?? "", datatype);
   const width = shape.slice(depth + 1).reduce((product, dimension) => product * dimension, 1);
   const items = Array.from({ length }, (_, i) => nested(elements, column, at + i * width, depth + 1));
   return `[${items.join(",")}]`;
+}
+
+function jsonText(element: OutputElement, datatype: Datatype): string {
+  const isPlain = typeof element === "number" && Number.isFinite(element) && datatype !== "BOOL";
+  return isPlain ? floatText(element, datatype) : formatJson(jsonElement(element, datatype));
 }
