@@ -4,7 +4,7 @@ import { tableError } from "./table-error.ts";
 /**
  * CSV, RFC 4180, record by record out of chunks of bytes. Fields in double quotes may hold commas, line breaks and doubled quotes; lines end
  * with LF or CRLF; a byte order mark and empty lines are skipped. Numbers are read straight from the bytes: most cells of a large table never
- * become a string (docs/adr/0005).
+ * become a string (docs/adr/0013).
  */
 
 const comma = 0x2c;
