@@ -130,6 +130,25 @@ test("a full queue refuses with a pushback, and what was accepted is answered", 
   await subject.isAtRest();
 });
 
+test("what a full queue refuses is answered when the client repeats it, after the pushback and in its place", async () => {
+  const client = subject.client({ maxAttempts: 4, itemAttempts: 100 });
+  const isFree = await occupy("narrow");
+  const questions = Array.from({ length: 16 }, (_, i) => slowQuestion(1 + i, "narrow"));
+  const calls = questions.map(async (question) => assertAnswers(question, await client.infer(question.request)));
+  let answered = 0;
+  for await (const { index, response, error } of client.inferStream(questions.map(({ request }) => request))) {
+    assert.equal(error, undefined);
+    assert.equal(index, answered++);
+    const question = questions[index];
+    assert.ok(question !== undefined && response !== undefined);
+    assertAnswers(question, response);
+  }
+  assert.equal(answered, questions.length);
+  await Promise.all(calls);
+  await isFree();
+  await subject.isAtRest();
+});
+
 test("cancelled calls do not keep a queue full", async () => {
   const client = subject.client();
   const isFree = await occupy("narrow");
