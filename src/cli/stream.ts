@@ -5,6 +5,7 @@ import { formatOfName, openTable } from "../training/table-file.ts";
 import { type CommandOption, type OptionValues, UsageError } from "./arguments.ts";
 import { type BulkJob, chooseRowsPerMessage, targetMessageBytes } from "./bulk/bulk-messages.ts";
 import { BulkSession } from "./bulk/bulk-session.ts";
+import { requestedOutputs } from "./bulk/class-outputs.ts";
 import { planColumns, resolveNames } from "./bulk/column-choice.ts";
 import { describeJob, mappingText } from "./bulk/job-text.ts";
 import { type CommandContext, defineCommand, type ExitCode } from "./command.ts";
@@ -68,6 +69,15 @@ const options = {
     valueName: "NAME",
     group: "Request",
     description: "Output to ask for; repeatable. Without it: all outputs of the model.",
+  },
+  classes: {
+    kind: "integer",
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    group: "Request",
+    description:
+      "Highest classes of each row to write instead of an output's values, as NAME_value, NAME_index and NAME_label; 0: the values.",
   },
   modelVersion: {
     kind: "string",
@@ -191,7 +201,14 @@ async function createJob(
     given.rowsPerMessage > 0 && plan.cut === "batch"
       ? given.rowsPerMessage
       : chooseRowsPerMessage(plan, table, maxRows);
-  return { table, plan, model: metadata.name, outputNames: given.outputName, keptColumns, rowsPerMessage };
+  return {
+    table,
+    plan,
+    model: metadata.name,
+    outputs: requestedOutputs(given.outputName, given.classes, metadata),
+    keptColumns,
+    rowsPerMessage,
+  };
 }
 
 /** Servers other than sluice refuse a message of more rows than a batch; sluice splits it. */

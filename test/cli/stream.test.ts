@@ -7,6 +7,7 @@ import { run } from "../../src/cli/run.ts";
 import { createTensor, readTensor } from "../../src/client/tensor-values.ts";
 import { InferenceError } from "../../src/errors.ts";
 import { type InferenceRequest, type InferenceResponse, noParameters } from "../../src/inference.ts";
+import type { Tensor } from "../../src/tensor.ts";
 import { CommandFake, runCommand } from "../support/command-fake.ts";
 import { KserveFake } from "../support/kserve-fake.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -15,7 +16,13 @@ const tensor = (name: string, datatype: string, ...shape: number[]) => ({ name, 
 
 /** Models whose answers can be told from their inputs. `sum` refuses rows with a negative first value. */
 const metadata = new Map([
-  ["sum", { inputs: [tensor("x", "FP32", -1, 2)], outputs: [] }],
+  [
+    "sum",
+    {
+      inputs: [tensor("x", "FP32", -1, 2)],
+      outputs: [tensor("pair", "FP32", -1, 2), tensor("label", "BYTES", -1)],
+    },
+  ],
   ["flat", { inputs: [tensor("x", "INT32", 2)], outputs: [] }],
   ["mixed", { inputs: [tensor("age", "INT64", -1, 1), tensor("city", "BYTES", -1)], outputs: [] }],
 ]);
@@ -45,23 +52,34 @@ function infer(request: InferenceRequest): InferenceResponse {
     (_, i) => [values[2 * i] ?? 0, values[2 * i + 1] ?? 0] as const,
   );
   if (rows.some(([a]) => a < 0)) throw new InferenceError("invalid", "a negative value");
+  const classCount = request.requestedOutputs.find(({ name }) => name === "pair")?.classificationCount ?? 0;
   const labels = rows.map(([a, b]) => (a + b > 5 ? "high" : "low"));
   return {
     ...head,
     outputs: [
+      ...(classCount > 0 ? [classesOf(rows, classCount)] : []),
       createTensor(
         "total",
         "FP32",
         [rows.length, 1],
         rows.map(([a, b]) => a + b),
       ),
-      createTensor("pair", "FP32", [rows.length, 2], rows.flat()),
+      ...(classCount > 0 ? [] : [createTensor("pair", "FP32", [rows.length, 2], rows.flat())]),
       createTensor("label", "BYTES", [rows.length], labels),
     ].filter(
       ({ name }) =>
         request.requestedOutputs.length === 0 || request.requestedOutputs.some((output) => output.name === name),
     ),
   };
+}
+
+/** The second value has the label b, the first has none. */
+function classesOf(rows: readonly (readonly [number, number])[], count: number): Tensor {
+  const texts = rows.flatMap(([a, b]) => {
+    const classes = [`${a.toFixed(6)}:0`, `${b.toFixed(6)}:1:b`];
+    return (a >= b ? classes : classes.toReversed()).slice(0, count);
+  });
+  return createTensor("pair", "BYTES", [rows.length, count], texts);
 }
 
 const fake = await new KserveFake({
@@ -109,6 +127,18 @@ test("columns go to the inputs of their names, kept ones beside the answer, and 
   assert.deepEqual(
     fake.requests.slice(before).map(({ inputs }) => inputs.map(({ shape }) => shape.join())),
     [["2,1", "2"], ["2"], ["2"]],
+  );
+});
+
+test("classes are written as values", async () => {
+  const table = "a,b\n1,2\n5,4\n";
+  assert.equal(
+    await ok(["sum", "--classes", "2"], table),
+    "pair_value_0,pair_value_1,pair_index_0,pair_index_1,pair_label_0,pair_label_1,label\n2,1,1,0,b,,low\n5,4,0,1,,b,high\n",
+  );
+  assert.equal(
+    await ok(["sum", "--classes", "1", "--output-name", "pair"], table),
+    "pair_value,pair_index,pair_label\n2,1,b\n5,0,\n",
   );
 });
 

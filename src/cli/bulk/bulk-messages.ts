@@ -18,7 +18,7 @@ export interface BulkJob {
   readonly plan: InputPlan;
   readonly model: string;
   /** Empty: all. */
-  readonly outputNames: readonly string[];
+  readonly outputs: NonNullable<InferOptions["outputs"]>;
   /** Columns of the table that go to the output, as what they are to be written. */
   readonly keptColumns: readonly KeptColumn[];
   readonly rowsPerMessage: number;
@@ -85,7 +85,7 @@ function toTensor({ name, group, rowShape }: PlannedInput, values: GroupValues, 
 
 /** The question that rows ask; its id is the number of the first one. */
 export function toRequest(job: BulkJob, version: string, { inputs, firstRow }: BulkRows): InferOptions {
-  return { model: job.model, version, inputs, outputs: job.outputNames, id: String(firstRow) };
+  return { model: job.model, version, inputs, outputs: job.outputs, id: String(firstRow) };
 }
 
 /** Several rows as two groups of rows, in order. */

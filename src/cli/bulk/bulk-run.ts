@@ -4,9 +4,11 @@ import type { InferenceClient } from "../../client/inference-client.ts";
 import type { StreamResult } from "../../client/stream-result.ts";
 import { InferenceError } from "../../errors.ts";
 import type { InferenceResponse } from "../../inference.ts";
+import type { Tensor } from "../../tensor.ts";
 import { type TableColumn, type TablePosition, tableStart } from "../../training/table.ts";
 import { type BulkJob, type BulkMessage, type BulkRows, bulkMessages, halves, toRequest } from "./bulk-messages.ts";
 import type { BulkOutput } from "./bulk-output.ts";
+import { classOutputs, splitClasses } from "./class-outputs.ts";
 import type { JournalHead, SkippedRows } from "./journal.ts";
 import { inferInOrder } from "./ordered-streams.ts";
 import { describeRows, outputColumns, outputValues } from "./output-rows.ts";
@@ -75,6 +77,8 @@ export class BulkRun {
   readonly #options: BulkOptions;
   readonly #target: BulkTarget;
   readonly #refused = new RefusedRows();
+  /** Outputs that are asked for as classes. */
+  readonly #classes: ReadonlySet<string>;
   #version: string;
   /** Columns that the answers make. */
   #columns: readonly TableColumn[] = [];
@@ -91,6 +95,7 @@ export class BulkRun {
     this.#job = job;
     this.#options = options;
     this.#target = target;
+    this.#classes = classOutputs(job.outputs);
     const { resumed } = target;
     this.#version = resumed?.modelVersion ?? options.modelVersion;
     if (resumed === undefined) return;
@@ -198,16 +203,19 @@ export class BulkRun {
   }
 
   async #append(rows: BulkRows, response: InferenceResponse): Promise<void> {
-    const { output, encoder } = this.#open ?? (await this.#begin(rows, response));
-    const outputs = outputValues(response, this.#columns, rows, this.#job.plan.cut);
+    const tensors = response.outputs.flatMap((output) =>
+      this.#classes.has(output.name) ? splitClasses(output) : [output],
+    );
+    const { output, encoder } = this.#open ?? (await this.#begin(rows, response.modelVersion, tensors));
+    const outputs = outputValues(tensors, this.#columns, rows, this.#job.plan.cut);
     const bytes = encoder.add({ rowCount: rows.rowCount, values: [...rows.kept, ...outputs] });
     if (bytes.byteLength > 0) await output.append(bytes);
     this.#rows += rows.rowCount;
   }
 
-  async #begin(rows: BulkRows, response: InferenceResponse): Promise<OpenOutput> {
-    this.#version = response.modelVersion;
-    this.#columns = outputColumns(response, rows.rowCount, this.#job.plan.cut);
+  async #begin(rows: BulkRows, modelVersion: string, outputs: readonly Tensor[]): Promise<OpenOutput> {
+    this.#version = modelVersion;
+    this.#columns = outputColumns(outputs, rows.rowCount, this.#job.plan.cut);
     const columns = [...this.#job.keptColumns.map(({ column }) => column), ...this.#columns];
     const open = await this.#target.begin({ modelVersion: this.#version, columns });
     this.#open = open;

@@ -40,7 +40,7 @@ export async function describeJob(
   format: TableFormat,
   given: { readonly input: string; readonly modelVersion: string },
 ): Promise<JobDescription> {
-  const { plan, keptColumns, outputNames, rowsPerMessage, table } = job;
+  const { plan, keptColumns, outputs, rowsPerMessage, table } = job;
   return {
     input: given.input === "-" ? "standard input" : await describeInput(given.input),
     "input format": table.format,
@@ -48,7 +48,9 @@ export async function describeJob(
     "--model-version": given.modelVersion,
     inputs: describePlan(plan, table.columns),
     "--keep": keptColumns.map(({ column }) => `${column.name} ${column.datatype}`).join(", "),
-    "--output-name": outputNames.join(", "),
+    outputs: outputs
+      .map((output) => (typeof output === "string" ? output : `${output.name}: ${output.classificationCount} classes`))
+      .join(", "),
     format,
     "rows per message": String(rowsPerMessage),
   };

@@ -1,5 +1,4 @@
 import { readTensor } from "../../client/tensor-values.ts";
-import type { InferenceResponse } from "../../inference.ts";
 import { formatShape, type Tensor } from "../../tensor.ts";
 import type { TableColumn } from "../../training/table.ts";
 import { UsageError } from "../arguments.ts";
@@ -10,8 +9,8 @@ import type { OutputRows } from "./table-encoder.ts";
  * The columns that answers make, by the first one.
  * @throws UsageError for an output without a row for each row of the input
  */
-export function outputColumns(response: InferenceResponse, rowCount: number, cut: InputPlan["cut"]): TableColumn[] {
-  return response.outputs.map((output) => {
+export function outputColumns(outputs: readonly Tensor[], rowCount: number, cut: InputPlan["cut"]): TableColumn[] {
+  return outputs.map((output) => {
     if (cut === "batch" && output.shape[0] !== rowCount) {
       throw new UsageError(
         `output '${output.name}' of shape ${formatShape(output.shape)} has no row for each of the ${rowCount} rows asked; choose others with --output-name`,
@@ -26,18 +25,18 @@ export function outputColumns(response: InferenceResponse, rowCount: number, cut
  * @throws UsageError naming the rows when the answer has other outputs, datatypes or shapes of a row than the first one
  */
 export function outputValues(
-  response: InferenceResponse,
+  outputs: readonly Tensor[],
   columns: readonly TableColumn[],
   message: { readonly firstRow: number; readonly rowCount: number },
   cut: InputPlan["cut"],
 ): OutputRows["values"] {
-  const found = outputColumns(response, message.rowCount, cut);
+  const found = outputColumns(outputs, message.rowCount, cut);
   if (!isSame(found, columns)) {
     throw new UsageError(
       `the answer to ${describeRows(message)} is ${describeColumns(found)} where the first one was ${describeColumns(columns)}: these do not fit in one table; choose outputs with --output-name`,
     );
   }
-  return response.outputs.map(readTensor);
+  return outputs.map(readTensor);
 }
 
 /** `row 5` or `rows 5 to 9`, from 0. */
