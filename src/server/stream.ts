@@ -2,6 +2,7 @@ import { InferenceError, toInferenceError } from "../errors.ts";
 import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
 import { isDecoupled } from "../runtime/model.ts";
 import type { Gate } from "../runtime/stream-gate.ts";
+import { defaultTenant } from "../tenant.ts";
 import { drainingError } from "./admission.ts";
 import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";
 import { DecoupledItems } from "./decoupled-items.ts";
@@ -46,6 +47,8 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   #answered = 0;
   /** Where the latest message's model keeps streams waiting. */
   #gate: Gate | undefined;
+  /** Whose the latest request was: whose turn it waits for at the gate. */
+  #tenant = defaultTenant;
   #isGateAsked = false;
   #isReadAsked = false;
   #isHalfClosed = false;
@@ -108,6 +111,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   }
 
   #issue(item: StreamItem, { request, model }: Question): void {
+    this.#tenant = item.context.tenant;
     model.infer(request, item.context, item);
     item.setIssued();
   }
@@ -281,7 +285,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     if (this.#isGateAsked) return;
     if (this.#gate?.isFull === true) {
       this.#isGateAsked = true;
-      this.#gate.whenRoom(this.#readOn);
+      this.#gate.whenRoom(this.#readOn, this.#tenant);
       return;
     }
     this.#isReadAsked = true;

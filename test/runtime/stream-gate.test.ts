@@ -11,9 +11,9 @@ class Subject {
     for (const each of rows) this.gate.enter(each);
   }
 
-  wait(name: string): () => void {
+  wait(name: string, tenant?: string): () => void {
     const listener = () => this.woken.push(name);
-    this.gate.whenRoom(listener);
+    this.gate.whenRoom(listener, tenant);
     return listener;
   }
 }
@@ -33,6 +33,19 @@ test("streams go on in the order in which they stopped, as many as there is room
   subject.gate.wake();
   assert.deepEqual(subject.woken, ["a", "b"]);
   assert.equal(subject.gate.waitingCount, 1);
+});
+
+test("tenants take turns, whoever has more streams waiting", () => {
+  const subject = new Subject(4, [1, 1, 1, 1]);
+  for (let i = 0; i < 100; i++) subject.wait(`loud ${i}`, "loud");
+  subject.wait("quiet", "quiet");
+  for (let turn = 0; turn < 3; turn++) {
+    subject.gate.leave(1);
+    subject.gate.wake();
+    subject.gate.enter(1);
+  }
+  assert.deepEqual(subject.woken, ["loud 0", "quiet", "loud 1"]);
+  assert.equal(subject.gate.waitingCount, 98);
 });
 
 test("room is counted in messages of the usual size", () => {
