@@ -71,7 +71,8 @@ export class InferenceClient {
    * When its server is lost, the stream goes on with the next one that can be reached (the same one, restarted, if there is no other): what has
    * no answer is sent again, for as long as `resumeAttempts` and `resumeTimeoutMs` say. A question that a server refuses with a time after
    * which to try again is sent again then, `itemAttempts` times in all. Streams with requests of a sequence or answers of a decoupled model are not
-   * resumed: they end with an error that says so.
+   * resumed: they end with an error that says so. Questions to decoupled models should have the parameter `triton_enable_empty_final_response`
+   * set to true: one whose last answer is not told, since there is none or Triton has sent it already, keeps its place in the window.
    * @throws InferenceError "invalid" for a window out of its range; everything else comes from the generator.
    */
   inferStream(

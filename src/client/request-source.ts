@@ -8,6 +8,7 @@ export class RequestSource<Request> {
   readonly #listener: SourceListener<Request>;
   /** A request is on its way. */
   #isDrawing = false;
+  #isLooping = false;
   #isOver = false;
 
   constructor(requests: Iterable<Request> | AsyncIterable<Request>, listener: SourceListener<Request>) {
@@ -18,6 +19,8 @@ export class RequestSource<Request> {
 
   /** Draws while there is room. Called whenever there may be. */
   draw(): void {
+    if (this.#isLooping) return; // called by who takes a request: the loop goes on by itself
+    this.#isLooping = true;
     while (!this.#isOver && !this.#isDrawing && this.#listener.hasRoom()) {
       this.#isDrawing = true;
       try {
@@ -28,6 +31,7 @@ export class RequestSource<Request> {
         this.#onFailed(error);
       }
     }
+    this.#isLooping = false;
   }
 
   /** Draws no more, and lets the iterable clean up. */

@@ -169,7 +169,7 @@ export class ResumingStream<Request> {
       this.#source?.draw();
     }
     if (holdMs > 0) this.#workAfter(holdMs);
-    else if (this.#isSourceDone && !ledger.hasUnsent) {
+    else if (this.#isSourceDone && !ledger.hasUnsent && this.#cancellations.length === 0) {
       this.#isHalfClosed = true;
       this.#connection.finish();
     }

@@ -446,6 +446,32 @@ test("cancellations that cannot be sent are drawn no further than the window", a
   assert.deepEqual(subject.values, [0]);
 });
 
+test("the last request may be cancelled, even if the connection takes no more when the source ends", async () => {
+  const cancellation: InferOptions = { model: "", inputs: [], parameters: { sluice_cancel: "r0" } };
+  async function* requests() {
+    yield* [question(0), cancellation];
+  }
+  const subject = new Subject(requests());
+  subject.server.writableAfter = 1;
+  await settle();
+  assert.deepEqual([subject.server.received.length, subject.server.isHalfClosed], [1, false]);
+  subject.server.drain();
+  await settle();
+  assert.deepEqual([subject.server.received.length, subject.server.isHalfClosed], [2, true]);
+});
+
+test("thousands of cancellations in a row are drawn one after the other, not within each other", async () => {
+  const cancellation: InferOptions = { model: "", inputs: [], parameters: { sluice_cancel: "r0" } };
+  const subject = new Subject([question(0), ...new Array<InferOptions>(20_000).fill(cancellation), question(1)]);
+  await settle();
+  assert.equal(subject.failure, undefined);
+  assert.equal(subject.server.received.length, 20_002);
+  subject.server.answer(2);
+  subject.server.end();
+  await subject.ended();
+  assert.deepEqual(subject.values, [0, 1]);
+});
+
 test("a sequence number of the caller's own is refused", async () => {
   const subject = new Subject([{ ...question(0), parameters: { sluice_sequence_number: 1 } }]);
   await subject.ended();
