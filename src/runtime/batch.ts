@@ -3,7 +3,7 @@ import type { Signature, TensorSpec } from "../inference.ts";
 import { elementCount, type Tensor } from "../tensor.ts";
 import type { Arena } from "./arena.ts";
 import type { BatchLayout, InputContent, ReadOutput } from "./batch-layout.ts";
-import { noSequences, type RanFrame, type RanOutput, type RunFrame, type RunInput } from "./frames.ts";
+import { noLeftovers, noSequences, type RanFrame, type RanOutput, type RunFrame, type RunInput } from "./frames.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 import { RowIndex } from "./rows.ts";
 
@@ -52,7 +52,15 @@ export function writeBatch(
   }
   const outputs = fetchedOutputs(entries);
   const outputOffset = arena.outputOffset(slot);
-  return { sessionId, sequences: noSequences, inputs, outputs, outputOffset, outputLimit: arena.slotBytes };
+  return {
+    sessionId,
+    sequences: noSequences,
+    leftovers: noLeftovers,
+    inputs,
+    outputs,
+    outputOffset,
+    outputLimit: arena.slotBytes,
+  };
 }
 
 function rowsOf(entries: readonly QueueEntry[]): number {

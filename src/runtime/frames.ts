@@ -89,10 +89,18 @@ export const noSlot = 2 ** 32 - 1;
 /** The rows of a batch of a model without sequences. */
 export const noSequences: readonly SequenceRow[] = [];
 
+/** Most slots of one frame whose state nobody needs: they leave room for the rest of a frame. */
+export const maxLeftovers = 256;
+
+/** Of a batch before which no state was left behind. */
+export const noLeftovers: readonly number[] = [];
+
 export interface RunFrame {
   readonly sessionId: number;
   /** One for each row of the batch, in their order; empty for a model without sequences. */
   readonly sequences: readonly SequenceRow[];
+  /** Slots of sequences that ended before their END and left their state behind: it is let go before the run. At most {@link maxLeftovers}. */
+  readonly leftovers: readonly number[];
   readonly inputs: readonly RunInput[];
   /** Indexes of the outputs to fetch; empty: all. */
   readonly outputs: readonly number[];
@@ -210,7 +218,18 @@ class Reader {
 
 /** Bytes of a run frame, counted before it is written, so that a frame is one exact allocation. */
 function runFrameBytes(frame: RunFrame): number {
-  let bytes = headerBytes + 4 + 4 + 5 * frame.sequences.length + 8 + 8 + 2 + 2 + 2 * frame.outputs.length;
+  let bytes =
+    headerBytes +
+    4 +
+    4 +
+    5 * frame.sequences.length +
+    2 +
+    4 * frame.leftovers.length +
+    8 +
+    8 +
+    2 +
+    2 +
+    2 * frame.outputs.length;
   for (const input of frame.inputs) bytes += 2 + 1 + 8 * input.shape.length + 2 + 22 * input.segments.length;
   return bytes;
 }
@@ -225,6 +244,8 @@ export function encodeRun(id: number, frame: RunFrame): Buffer {
     cursor.u32(slot);
     cursor.u8(flags);
   }
+  cursor.u16(frame.leftovers.length);
+  for (const slot of frame.leftovers) cursor.u32(slot);
   cursor.f64(frame.outputOffset);
   cursor.f64(frame.outputLimit);
   cursor.u16(frame.outputs.length);
@@ -250,6 +271,8 @@ export function decodeRun(body: Buffer): RunFrame {
   const count = reader.u32();
   const sequences: SequenceRow[] = [];
   for (let row = 0; row < count; row++) sequences.push({ slot: reader.u32(), flags: reader.u8() });
+  const leftovers: number[] = [];
+  for (let count = reader.u16(); count > 0; count--) leftovers.push(reader.u32());
   const outputOffset = reader.f64();
   const outputLimit = reader.f64();
   const outputs: number[] = [];
@@ -264,7 +287,7 @@ export function decodeRun(body: Buffer): RunFrame {
     }
     inputs.push({ index, shape, segments });
   }
-  return { sessionId, sequences, inputs, outputs, outputOffset, outputLimit };
+  return { sessionId, sequences, leftovers, inputs, outputs, outputOffset, outputLimit };
 }
 
 /** A whole message, as {@link encodeRun}. */

@@ -184,6 +184,7 @@ export class LoadedModel {
   async run(frame: RunFrame, arenaFd: number): Promise<RunResult> {
     const { outputs } = this.#signature;
     const startMs = performance.now();
+    this.#states?.drop(frame.leftovers);
     const states = this.#states?.gather(frame.sequences) ?? []; // first: from here on a slot holds nothing of the sequence before
     const feeds = this.#session.readFeeds(arenaFd, frame.inputs, this.#ports);
     for (const tensor of states) feeds.set(tensor.name, fromTensor(tensor));

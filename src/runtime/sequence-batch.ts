@@ -21,6 +21,8 @@ export interface SequenceBatchRow {
 export interface SequenceBatch {
   /** In the order of the rows; undefined: a row without a request. */
   readonly rows: readonly (SequenceBatchRow | undefined)[];
+  /** Slots of the instance in which sequences that are over have left their state. */
+  readonly leftovers: readonly number[];
   readonly reason: BatchReason;
   readonly takenMs: number;
 }
@@ -67,6 +69,7 @@ export function writeSequenceBatch(
   return {
     sessionId,
     sequences: Array.from({ length: paddedRows }, (_, row) => sequenceRow(rows[row])),
+    leftovers: batch.leftovers,
     inputs,
     outputs: fetchedOutputs(membersOf(batch)),
     outputOffset: arena.outputOffset(slot),

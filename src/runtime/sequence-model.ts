@@ -107,7 +107,11 @@ export class SequenceModel implements Model {
     const endedMs = this.#options.clock.now();
     const { name, version } = this.description;
     let position = 0;
-    for (const row of batch.rows) if (row !== undefined) row.sequence.stateShape = stateShapes[position++] ?? 0;
+    for (const row of batch.rows) {
+      if (row === undefined) continue;
+      row.sequence.stateShape = stateShapes[position++] ?? 0;
+      if (row.isLast) row.sequence.hasState = false; // let go of by the run
+    }
     this.scheduler.finish(batch, endedMs);
     for (const [i, row] of batch.rows.entries()) {
       if (row === undefined) continue;

@@ -14,6 +14,9 @@ export interface SequenceRequest {
   readonly correlation: Uint8Array | undefined;
 }
 
+/** Bytes of a text as id, as at Triton: ids are kept for as long as their sequences live, and longer where one was lost. */
+const maxIdBytes = 128;
+
 /** Checks requests against a model with sequences, in the order and with the texts of Triton. */
 export class SequenceReader {
   readonly #name: string;
@@ -43,6 +46,13 @@ export class SequenceReader {
       throw new InferenceError(
         "invalid",
         `inference request to model '${this.#name}' must specify a non-zero or non-empty correlation ID`,
+      );
+    }
+    const idBytes = typeof id === "string" ? Buffer.byteLength(id) : 0;
+    if (idBytes > maxIdBytes) {
+      throw new InferenceError(
+        "invalid",
+        `the sequence_id of a request to model '${this.#name}' has ${idBytes} bytes, expected at most ${maxIdBytes}`,
       );
     }
     return { valid, id, isStart, isEnd, correlation };

@@ -1,6 +1,7 @@
 import type { InferenceError } from "../errors.ts";
 import type { SequencePlan } from "../model/sequence-plan.ts";
 import type { Clock } from "./clock.ts";
+import { maxLeftovers } from "./frames.ts";
 import type { ModelDescription } from "./model.ts";
 import type { Observer, SequenceEnd } from "./observer.ts";
 import type { QueueEntry } from "./queue-entry.ts";
@@ -30,6 +31,9 @@ export interface SequenceSchedulerOptions {
   onChange(): void;
 }
 
+/** Sequences that are looked through in one go, for each millisecond until it is done again: it takes a few hundredths of the time at most. */
+const sweptPerMs = 1_000;
+
 /** A lost sequence is remembered for at least so long, so that its caller hears of it. */
 const shortestMemoryMs = 60_000;
 
@@ -49,6 +53,8 @@ export class SequenceScheduler {
   #taken = 0;
   #cancelTimer: (() => void) | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
+  /** Before this moment it is not looked again what has passed. */
+  #restUntilMs = 0;
 
   constructor(options: SequenceSchedulerOptions) {
     const { plan, instances, maxRows, slotBytes, maxBacklogSequences, clock } = options;
@@ -117,7 +123,8 @@ export class SequenceScheduler {
     this.#taken = 0;
     const rows = decision.rows.map((sequence) => (sequence === undefined ? undefined : this.#start(sequence, now)));
     if (this.#taken > 0) this.#options.observers.onTaken(this.#options.description, this.#taken);
-    return { rows, reason: decision.reason, takenMs: now };
+    const leftovers = this.#table.takeLeftovers(instance, maxLeftovers);
+    return { rows, leftovers, reason: decision.reason, takenMs: now };
   }
 
   /** A batch could not be handed over: its requests wait on, first of their sequences. */
@@ -206,11 +213,12 @@ export class SequenceScheduler {
   adopt(from: SequenceScheduler, original: Sequence, own: PlacedSequence, stateShape: number | undefined): void {
     const isWanted = canMove(original) && original.slot !== undefined && !this.has(original.id);
     if (stateShape === undefined || !isWanted) {
+      own.hasState = original.hasState; // it may lie in the slot
       this.#table.close(own);
       this.#release(own, undefined);
       return;
     }
-    own.hasState = original.hasState;
+    if (original.hasState) this.#table.keepState(own);
     own.stateShape = stateShape;
     own.activeMs = original.activeMs;
     this.#table.register(own);
@@ -267,7 +275,7 @@ export class SequenceScheduler {
     this.#count(item, -1);
     this.#running++;
     sequence.running = item;
-    sequence.hasState = true;
+    if (this.#options.plan.states.length > 0 && !sequence.hasState) this.#table.keepState(sequence);
     if (item.entry.takenMs === 0) this.#taken++; // one that was put back has been told before
     item.entry.takenMs = now;
     return { sequence, item, slot: slot.number, isLast: sequence.isClosed && sequence.waiting.length === 0 };
@@ -355,7 +363,8 @@ export class SequenceScheduler {
   }
 
   /** One timer for all that passes: deadlines, the time-outs of the backlog, idle sequences. */
-  #wakeAt(atMs: number): void {
+  #wakeAt(momentMs: number): void {
+    const atMs = Math.max(momentMs, this.#restUntilMs);
     if (atMs >= this.#timerMs) return;
     this.#cancelTimer?.();
     this.#timerMs = atMs;
@@ -368,6 +377,7 @@ export class SequenceScheduler {
 
   #sweep(now: number): void {
     const { idleMs } = this.#options.plan;
+    this.#restUntilMs = now + Math.floor((this.#table.active + this.#table.backlog) / sweptPerMs);
     const { expired, nextMs } = expireSequences(this.#table.all(), now, idleMs);
     for (const { sequence, reason, late } of expired) {
       if (reason === "cancelled") this.cancel(sequence, late);

@@ -76,6 +76,11 @@ export class SequenceStates {
     });
   }
 
+  /** Lets go of what sequences left behind that have ended without a last run. */
+  drop(slots: readonly number[]): void {
+    for (const slot of slots) this.#keep(slot, []);
+  }
+
   /**
    * Keeps the state outputs of a successful run; all or nothing.
    * @param outputs one for each state, in the order of the plan

@@ -4,6 +4,8 @@ import { type SequenceId, sequenceKey } from "./sequence-id.ts";
 /** Lost sequences of a version that are remembered, so that their callers hear what happened. */
 const maxRemembered = 10_000;
 
+const nothing: readonly number[] = [];
+
 export interface SequenceTableOptions {
   readonly instances: number;
   /** Sequences that one instance serves at a time. */
@@ -35,6 +37,8 @@ export class SequenceTable {
   readonly #isOnline: boolean[];
   /** In the order of arrival. */
   readonly #backlog = new Set<Sequence>();
+  /** Slots of each instance that hold the state of a sequence which is over, at least until another one begins there. */
+  readonly #leftovers: readonly Set<number>[];
   /** Keys of lost sequences, and when that happened. */
   readonly #lost = new Map<string, number>();
   #active = 0;
@@ -44,6 +48,7 @@ export class SequenceTable {
     const { instances, slots } = options;
     this.#slots = Array.from({ length: instances }, () => []);
     this.#free = Array.from({ length: instances }, () => Array.from({ length: slots }, (_, i) => slots - 1 - i));
+    this.#leftovers = Array.from({ length: instances }, () => new Set());
     this.#isOnline = new Array<boolean>(instances).fill(true);
   }
 
@@ -112,6 +117,7 @@ export class SequenceTable {
     const { slot } = sequence;
     if (slot === undefined) return undefined;
     sequence.slot = undefined;
+    if (sequence.hasState) this.#leftovers[slot.instance]?.add(slot.number);
     this.#active--;
     const slots = this.#slots[slot.instance] as (Sequence | undefined)[]; // an instance of the table
     slots[slot.number] = undefined;
@@ -138,6 +144,23 @@ export class SequenceTable {
   /** The sequences of an instance by slot number, with holes where a slot is free. */
   slotsOf(instance: number): readonly (Sequence | undefined)[] {
     return this.#slots[instance] as (Sequence | undefined)[]; // an instance of the table
+  }
+
+  /** The state in the slot of a sequence is its own from now on. */
+  keepState(sequence: Sequence): void {
+    const { slot } = sequence;
+    sequence.hasState = true;
+    if (slot !== undefined) this.#leftovers[slot.instance]?.delete(slot.number);
+  }
+
+  /** Free slots of an instance that hold a state nobody needs, at most so many, for whom lets go of it. */
+  takeLeftovers(instance: number, limit: number): readonly number[] {
+    const leftovers = this.#leftovers[instance];
+    if (leftovers === undefined || leftovers.size === 0) return nothing;
+    const slots = this.slotsOf(instance);
+    const free = [...leftovers].filter((slot) => slots[slot] === undefined).slice(0, limit);
+    for (const slot of free) leftovers.delete(slot);
+    return free;
   }
 
   /** Remembers that a sequence of this id was lost. */

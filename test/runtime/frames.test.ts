@@ -30,6 +30,7 @@ const milliseconds = fc.double({ min: 0, max: 1e9, noNaN: true });
 const aRun = record({
   sessionId: u32,
   sequences: fc.array(record({ slot: u32, flags: fc.integer({ min: 0, max: 255 }) }), { maxLength: 6 }),
+  leftovers: fc.array(u32, { maxLength: 6 }),
   inputs: fc.array(
     record({
       index: u16,
@@ -125,7 +126,7 @@ describe("frames", () => {
       shape: [1, 2],
       segments: [{ arena: 0, offset: 8 * index, length: 8, rows: 1 }],
     }));
-    const times = { sessionId: 1, sequences: [], outputOffset: 0, outputLimit: 1 };
+    const times = { sessionId: 1, sequences: [], leftovers: [], outputOffset: 0, outputLimit: 1 };
     const run = { ...times, inputs, outputs: [] };
     const message = encodeRun(7, run);
     assert.ok(message.length > maxFrameBytes);

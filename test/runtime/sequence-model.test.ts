@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { InferenceError } from "../../src/errors.ts";
 import type { SequencePlan } from "../../src/model/sequence-plan.ts";
+import { Sequence } from "../../src/runtime/sequence.ts";
 import type { SequenceEdge } from "../support/sequence-calls.ts";
 import { SequenceSubject } from "../support/sequence-subject.ts";
 
@@ -300,6 +301,102 @@ it("a request that asks for a version is not answered by another one", () => {
   next.modelVersion = "";
   assert.equal(next.ask("a").reply.outcome, "waiting", "it does not ask for one");
   assert.equal(old.take(), "1");
+});
+
+describe("the state of a sequence that ended before its END", () => {
+  const leftovers = (subject: SequenceSubject) => subject.running[0]?.leftovers;
+
+  it("is let go of with the next batch, unless another sequence has its slot by then", () => {
+    const subject = new SequenceSubject();
+    for (const id of ["a", "b", "c"]) subject.ask(id, "start");
+    subject.finish();
+    subject.clock.advance(500);
+    subject.ask("c");
+    subject.finish();
+    subject.clock.advance(600);
+    subject.ask("d", "start");
+    assert.equal(subject.take(), "4");
+    assert.deepEqual(leftovers(subject), [1], "a's was replaced, b's is nobody's, c lives");
+    subject.succeed();
+    subject.ask("d");
+    subject.take();
+    assert.deepEqual(leftovers(subject), [], "once");
+  });
+
+  it("is let go of after a cancellation during a run, not after an END, which took it along", () => {
+    const subject = new SequenceSubject();
+    const left = new AbortController();
+    subject.ask("a", "start", { isStreamed: true, signal: left.signal });
+    subject.ask("b", "both");
+    subject.ask("a", "", { isStreamed: true, signal: left.signal });
+    subject.ask("c", "start");
+    subject.take();
+    left.abort();
+    subject.succeed();
+    subject.ask("c");
+    subject.take();
+    assert.deepEqual(leftovers(subject), [0]);
+  });
+
+  it("is let go of after a last run that failed", () => {
+    const subject = new SequenceSubject();
+    subject.ask("a", "both");
+    subject.take();
+    subject.fail();
+    subject.ask("b", "start");
+    subject.ask("c", "start");
+    subject.take();
+    assert.deepEqual(leftovers(subject), [], "b has its slot");
+  });
+
+  it("is nobody's concern where the model has none", () => {
+    const subject = new SequenceSubject({ states: [] });
+    for (const id of ["a", "b"]) subject.ask(id, "start");
+    subject.finish();
+    subject.clock.advance(2_000);
+    subject.ask("c", "start");
+    subject.take();
+    assert.deepEqual(leftovers(subject), []);
+  });
+
+  it("is let go of in parts where it is that of very many sequences, which end without looking at them all each time", () => {
+    const many = 10_000;
+    const limits = { maxQueueRequests: many, maxQueueBytes: 1e9 };
+    const subject = new SequenceSubject({ ...oldest, slots: many }, limits);
+    for (let i = 1; i <= many; i++) {
+      subject.ask(i, "start");
+      subject.take();
+      subject.succeed();
+      subject.clock.advance(0.05);
+    }
+    let looks = 0;
+    const { isQuiet } = Object.getOwnPropertyDescriptors(Sequence.prototype);
+    Object.defineProperty(Sequence.prototype, "isQuiet", {
+      configurable: true,
+      get(this: Sequence) {
+        looks++;
+        return isQuiet.get?.call(this) as boolean;
+      },
+    });
+    for (let ms = 0; ms < 2_000; ms++) subject.clock.advance(1);
+    Object.defineProperty(Sequence.prototype, "isQuiet", isQuiet);
+    assert.equal(subject.observer.sequences.active, 0);
+    assert.ok(looks < 250 * many, `${looks} looks`);
+    const dropped = new Set<number>();
+    for (let run = 0; run < 50; run++) {
+      subject.ask("x", run === 0 ? "start" : "");
+      subject.take();
+      for (const slot of leftovers(subject) ?? []) dropped.add(slot);
+      subject.succeed();
+    }
+    assert.equal(dropped.size, many - 1);
+  });
+});
+
+it("a text as id has a length that a server can keep", () => {
+  const subject = new SequenceSubject();
+  assert.equal(subject.ask("é".repeat(64), "start").reply.outcome, "waiting");
+  assert.equal(subject.ask(`${"é".repeat(64)}x`, "start").reply.outcome, "invalid");
 });
 
 describe("whatever happens", () => {

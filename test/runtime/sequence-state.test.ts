@@ -66,6 +66,16 @@ describe("SequenceStates", () => {
     assert.equal(kept.bytes, 0);
   });
 
+  it("lets go of what sequences left behind", () => {
+    const kept = states();
+    kept.gather([start(0), start(1)]);
+    kept.commit([start(0), start(1)], output([1, 2], [3, 4]));
+    kept.drop([0, 7]);
+    assert.equal(kept.bytes, 8);
+    assert.throws(() => kept.gather([goOn(0)]), /no state in slot 0/);
+    assert.deepEqual(fed(kept, [goOn(1)]), [3, 4]);
+  });
+
   it("refuses outputs that are not one row for each row", () => {
     const kept = states();
     kept.gather([start(0), start(1)]);
