@@ -24,7 +24,7 @@ const empty: SequenceDecision = { kind: "empty" };
  * Triton's direct strategy: a sequence is the row of its slot in every batch; rows between that have nothing to run hold no request. Waits only when both
  * a delay and a utilization are configured: until so much of the slots has a request, or the oldest one has waited so long. Where rows are so large that
  * a batch of all slots exceeds the arena, there are no rows between. What has waited longest is in the batch: sequences of other shapes, or those for which
- * there is no room, have their turn however many requests come in the lower slots (at Triton they wait until those have nothing to run).
+ * there is no room, have their turn however many requests come in the lower slots.
  * @param slots sequences by slot number
  */
 export function decideDirect(
