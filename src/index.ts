@@ -13,7 +13,7 @@ export type {
   StatisticDuration,
   TensorMetadata,
 } from "./client/model-metadata.ts";
-export type { StreamResume, StreamSummary } from "./client/resuming-stream.ts";
+export type { StreamResume, StreamSummary } from "./client/stream-parts.ts";
 export type { StreamResult } from "./client/stream-result.ts";
 export {
   createTensor,

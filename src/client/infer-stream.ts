@@ -5,8 +5,9 @@ import { type ClientOptions, inRange } from "./client-options.ts";
 import { deadlineAfter } from "./deadline.ts";
 import type { CallOptions, InferOptions } from "./infer-options.ts";
 import { MessagePool } from "./message-pool.ts";
-import { ResumingStream, type StreamClock, type StreamResume, type StreamSummary } from "./resuming-stream.ts";
+import { ResumingStream } from "./resuming-stream.ts";
 import { openStream } from "./stream-connection.ts";
+import type { StreamClock, StreamResume, StreamSummary } from "./stream-parts.ts";
 import { encodeStreamRequest } from "./stream-request.ts";
 import type { StreamResult } from "./stream-result.ts";
 

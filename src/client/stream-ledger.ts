@@ -1,18 +1,15 @@
 import { statusCodes } from "../protocol/status.ts";
 import { ClientError } from "./client-error.ts";
+import { IndexRing } from "./index-ring.ts";
+import { type RepeatLimits, repeatAfterMs } from "./repeat.ts";
 import type { StreamAnswer, StreamResult } from "./stream-result.ts";
 
 /** How much a stream keeps under way, and how often it says a thing again. */
-export interface LedgerLimits {
+export interface LedgerLimits extends RepeatLimits {
   /** Requests whose last answer has not been taken by the reader. */
   readonly window: number;
   /** Bytes of those requests and of answers that have not been taken; one request is always let in. */
   readonly windowBytes: number;
-  /** Times that a request is sent which the server refuses with a time after which to try again. */
-  readonly itemAttempts: number;
-  /** Least wait before a refused request is sent again, milliseconds; doubled with each refusal of the same request. */
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
 }
 
 /** A request ready for the wire. */
@@ -55,9 +52,8 @@ interface Item {
  */
 export class StreamLedger {
   readonly #limits: LedgerLimits;
-  /** A ring of the requests that have not been delivered, by index; a place is emptied on delivery, so that nothing keeps the dead. */
-  readonly #items: (Item | undefined)[];
-  readonly #mask: number;
+  /** The requests that have not been delivered, by index. */
+  readonly #items: IndexRing<Item>;
   /** Index of the first request that has not been delivered. */
   #first = 0;
   /** Index of the next request to come. */
@@ -83,15 +79,13 @@ export class StreamLedger {
 
   constructor(limits: LedgerLimits) {
     this.#limits = limits;
-    const places = 2 ** Math.ceil(Math.log2(Math.max(2, limits.window)));
-    this.#items = new Array<Item | undefined>(places).fill(undefined);
-    this.#mask = places - 1;
+    this.#items = new IndexRing(limits.window);
   }
 
   /** Whether one more request may come. */
   get hasRoom(): boolean {
     if (this.#held === 0) return true;
-    if (this.#next - this.#first > this.#mask) return false;
+    if (this.#next - this.#first >= this.#items.length) return false;
     return this.#held < this.#limits.window && this.#bytes < this.#limits.windowBytes;
   }
 
@@ -158,7 +152,7 @@ export class StreamLedger {
   add({ message, id, isSequence }: OutgoingRequest): void {
     const index = this.#next++;
     const requestBytes = message.length;
-    this.#items[index & this.#mask] = {
+    this.#items.set(index, {
       index,
       id,
       isSequence,
@@ -168,7 +162,7 @@ export class StreamLedger {
       refusals: 0,
       hasSeveralAnswers: false,
       delivery: undefined,
-    };
+    });
     this.#held++;
     this.#bytes += requestBytes;
   }
@@ -177,7 +171,7 @@ export class StreamLedger {
   nextToSend(): Buffer | undefined {
     if (this.#refused > 0) this.#releaseRefused();
     for (; this.#unsentFrom < this.#next; this.#unsentFrom++) {
-      const item = this.#items[this.#unsentFrom & this.#mask];
+      const item = this.#items.at(this.#unsentFrom);
       if (item?.state !== "unsent") continue;
       this.#unsentFrom++;
       item.state = "sent";
@@ -213,9 +207,10 @@ export class StreamLedger {
     }
     this.#unanswered--;
     this.#answersReceived++;
-    const retryAfterMs = this.#retryAfterMs(item, answer);
-    if (retryAfterMs !== undefined) {
-      this.#hold(item, nowMs + retryAfterMs);
+    const isRepeatable = !item.isSequence && !item.hasSeveralAnswers;
+    const waitMs = isRepeatable ? repeatAfterMs(answer.error, item.refusals, this.#limits) : undefined;
+    if (waitMs !== undefined) {
+      this.#hold(item, nowMs + waitMs);
       return undefined;
     }
     const { message } = item;
@@ -236,7 +231,7 @@ export class StreamLedger {
   /** The connection is gone: what it left unanswered is to be sent again, in order. Not to be called beside an {@link obstacle}. */
   lose(): void {
     for (let index = this.#first; index < this.#next; index++) {
-      const item = this.#items[index & this.#mask];
+      const item = this.#items.at(index);
       if (item?.state === "sent" || item?.state === "refused") item.state = "unsent";
     }
     this.#unsentFrom = this.#first;
@@ -249,7 +244,7 @@ export class StreamLedger {
   #match(answer: StreamAnswer): Item | undefined {
     const { sequenceNumber } = answer;
     if (sequenceNumber !== undefined) {
-      const item = this.#items[sequenceNumber & this.#mask];
+      const item = this.#items.at(sequenceNumber);
       if (item?.index === sequenceNumber && item.state === "sent") return item;
       throw new ClientError(
         statusCodes.INTERNAL,
@@ -267,19 +262,10 @@ export class StreamLedger {
   /** The first request from an index on that is sent and unanswered. */
   #nextSent(from: number): Item | undefined {
     for (let index = Math.max(from, this.#first); index < this.#next; index++) {
-      const item = this.#items[index & this.#mask];
+      const item = this.#items.at(index);
       if (item?.state === "sent") return item;
     }
     return undefined;
-  }
-
-  /** After how long a refused request is sent again; undefined: its answer stands. */
-  #retryAfterMs(item: Item, { error }: StreamAnswer): number | undefined {
-    const asked = error?.code === statusCodes.UNAVAILABLE ? error.retryAfterMs : undefined;
-    if (asked === undefined || asked < 0 || item.isSequence || item.hasSeveralAnswers) return undefined;
-    const { itemAttempts, backoffMs, maxBackoffMs } = this.#limits;
-    if (item.refusals + 1 >= itemAttempts) return undefined;
-    return Math.max(asked, Math.min(backoffMs * 2 ** item.refusals, maxBackoffMs));
   }
 
   /** Nothing is sent until then: what is refused comes before what is new, and a server that is full is not asked for more. */
@@ -292,7 +278,7 @@ export class StreamLedger {
 
   #releaseRefused(): void {
     for (let index = this.#first; index < this.#next; index++) {
-      const item = this.#items[index & this.#mask];
+      const item = this.#items.at(index);
       if (item?.state !== "refused") continue;
       item.state = "unsent";
       this.#unsentFrom = Math.min(this.#unsentFrom, index);
@@ -308,7 +294,7 @@ export class StreamLedger {
     const delivery: Delivery = { result: answer, bytes: bytes + item.requestBytes, isLast: true };
     this.#bytes += bytes;
     if (item.hasSeveralAnswers) {
-      this.#items[item.index & this.#mask] = undefined;
+      this.#items.set(item.index, undefined);
       this.#enqueue(delivery);
     } else item.delivery = delivery;
     this.#advance();
@@ -317,10 +303,10 @@ export class StreamLedger {
   /** Delivers what has waited for the first request. */
   #advance(): void {
     for (; this.#first < this.#next; this.#first++) {
-      const item = this.#items[this.#first & this.#mask];
+      const item = this.#items.at(this.#first);
       if (item === undefined) continue;
       if (item.delivery === undefined) return;
-      this.#items[this.#first & this.#mask] = undefined;
+      this.#items.set(this.#first, undefined);
       this.#enqueue(item.delivery);
     }
   }

@@ -1,7 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import { type Allocate, encodeInferRequest } from "../protocol/infer-request.ts";
 import { type InferOptions, isSequenceRequest, toInferenceRequest } from "./infer-options.ts";
-import type { EncodedRequest } from "./resuming-stream.ts";
+import type { EncodedRequest } from "./stream-parts.ts";
 import { sequenceNumberKey } from "./stream-result.ts";
 
 /**

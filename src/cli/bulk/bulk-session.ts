@@ -1,6 +1,6 @@
 import { ClientError } from "../../client/client-error.ts";
 import type { InferenceClient } from "../../client/inference-client.ts";
-import type { StreamResume } from "../../client/resuming-stream.ts";
+import type { StreamResume } from "../../client/stream-parts.ts";
 import type { TableFormat } from "../../training/table.ts";
 import { UsageError } from "../arguments.ts";
 import { type CommandContext, type ExitCode, write } from "../command.ts";
