@@ -36,7 +36,15 @@ const rules: Readonly<Record<string, Rule>> = {
   index: { folders: ["client", "serve"], packages: [] },
 };
 
-const vocabulary = new Set(["tensor.ts", "inference.ts", "errors.ts", "config.ts", "tenant.ts", "version.ts"]);
+const vocabulary = new Set([
+  "tensor.ts",
+  "inference.ts",
+  "errors.ts",
+  "config.ts",
+  "tenant.ts",
+  "typed-arrays.ts",
+  "version.ts",
+]);
 
 interface Import {
   readonly from: string;

@@ -1,38 +1,12 @@
 import { InferenceError } from "../errors.ts";
 import { type Datatype, elementCount, formatShape, itemBytes, type Tensor } from "../tensor.ts";
+import { arrayClasses, type NumericArray } from "../typed-arrays.ts";
 
 /** What JavaScript has for the elements of a tensor. */
-export type TensorValues =
-  | Float16Array
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | readonly boolean[]
-  | readonly Uint8Array[];
+export type TensorValues = NumericArray | readonly boolean[] | readonly Uint8Array[];
 
 /** One element as a caller may write it. `BYTES` takes text (as UTF-8) or bytes, the 64-bit integers numbers or bigints. */
 export type TensorElement = number | bigint | boolean | string | Uint8Array;
-
-const arrayClasses = {
-  FP16: Float16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-} as const;
 
 const integerRanges = {
   INT8: [-(2n ** 7n), 2n ** 7n - 1n],

@@ -1,4 +1,5 @@
 import { type Datatype, itemBytes } from "../tensor.ts";
+import { arrayClasses } from "../typed-arrays.ts";
 import type { GroupValues } from "./table.ts";
 
 /** Smallest and largest value of the integer datatypes of up to 32 bits. */
@@ -14,20 +15,6 @@ const smallRanges = {
 const largeRanges = {
   INT64: [-(2n ** 63n), 2n ** 63n - 1n],
   UINT64: [0n, 2n ** 64n - 1n],
-} as const;
-
-const arrayClasses = {
-  FP16: Float16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
 } as const;
 
 /**

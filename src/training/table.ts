@@ -1,4 +1,5 @@
 import type { Datatype } from "../tensor.ts";
+import type { NumericArray } from "../typed-arrays.ts";
 
 /**
  * Tables as files hold them, read in bounded memory: the rows come in batches, the columns in groups of the caller's choice.
@@ -29,19 +30,7 @@ export interface ColumnGroup {
  * The values of a group: rows times the elements of all its columns. A typed array of the datatype's own class, BOOL as one byte each, BYTES
  * as text (or bytes, where a file's are no UTF-8).
  */
-export type GroupValues =
-  | Float16Array
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | readonly (string | Uint8Array)[];
+export type GroupValues = NumericArray | readonly (string | Uint8Array)[];
 
 /** Where a batch begins or ends, so that reading can go on from there another time. Plain data, safe to store. */
 export interface TablePosition {
