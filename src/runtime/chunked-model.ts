@@ -81,30 +81,30 @@ function giveAll(source: AnswerSource, reply: Reply): void {
 /** A version in service whose answers are cut. Its drain ends with the last run; answers that are still being read need no session. */
 export class ChunkedVersion implements LoadedVersion {
   readonly model: ChunkedModel;
-  readonly #version: LoadedVersion;
+  readonly wrapped: LoadedVersion;
 
   constructor(version: LoadedVersion, options: ChunkedModelOptions) {
     this.model = new ChunkedModel(version.model, options);
-    this.#version = version;
+    this.wrapped = version;
   }
 
   get unavailable(): InferenceError | undefined {
-    return this.#version.unavailable;
+    return this.wrapped.unavailable;
   }
 
   get onAvailability(): () => void {
-    return this.#version.onAvailability;
+    return this.wrapped.onAvailability;
   }
 
   set onAvailability(listener: () => void) {
-    this.#version.onAvailability = listener;
+    this.wrapped.onAvailability = listener;
   }
 
   drain(error: InferenceError): Promise<void> {
-    return this.#version.drain(error);
+    return this.wrapped.drain(error);
   }
 
   async takeOver(previous: LoadedVersion, isReplaced: boolean): Promise<void> {
-    await this.#version.takeOver?.(previous instanceof ChunkedVersion ? previous.#version : previous, isReplaced);
+    await this.wrapped.takeOver?.(previous, isReplaced);
   }
 }

@@ -12,12 +12,10 @@ import type { SequenceModel } from "./sequence-model.ts";
 import type { SequenceRunner } from "./sequence-queue.ts";
 import { transferStates } from "./state-transfer.ts";
 
-export interface SequenceInstanceOptions extends Omit<InstanceOptions, "onAvailability"> {
+export interface SequenceInstanceOptions extends Omit<InstanceOptions, "layout"> {
   readonly plan: SequencePlan;
   /** Its number in the model's table of sequences. */
   readonly index: number;
-  /** The instance can, or cannot, run batches from now on. */
-  onAvailability(error: InferenceError | undefined): void;
 }
 
 /**

@@ -51,7 +51,8 @@ export class SequenceVersion implements LoadedVersion {
    * Goes on with the sequences of a version: those that are quiet move here with their state where it fits; the others stay until they end.
    * @param isReplaced the other version will not be asked any more; otherwise it keeps its sequences and serves beside this one
    */
-  async takeOver(previous: LoadedVersion, isReplaced: boolean): Promise<void> {
+  async takeOver(other: LoadedVersion, isReplaced: boolean): Promise<void> {
+    const previous = other.wrapped ?? other; // whether its answers were cut makes no difference to its sequences
     if (!(previous instanceof SequenceVersion)) return;
     this.model.follow(previous.model, isReplaced);
     if (!isReplaced || !this.model.canAdopt(previous.model)) return;

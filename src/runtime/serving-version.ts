@@ -14,8 +14,10 @@ export interface LoadedVersion {
   onAvailability: () => void;
   /** Refuses new requests with `error`, answers the accepted ones, then frees its sessions. */
   drain(error: InferenceError): Promise<void>;
+  /** What this one wraps, for a version that only changes the answers of another; absent: nothing. */
+  readonly wrapped?: LoadedVersion;
   /**
-   * Goes on with what another version of the model has begun. Absent: there is nothing that lasts longer than a request.
+   * Goes on with what another version of the model, which may be wrapped, has begun. Absent: there is nothing that lasts longer than a request.
    * @param isReplaced the other version is drained next; otherwise it serves beside this one
    */
   takeOver?(previous: LoadedVersion, isReplaced: boolean): Promise<void>;

@@ -29,7 +29,7 @@ export class FakeVersion implements LoadedVersion {
   }
 
   async takeOver(previous: LoadedVersion, isReplaced: boolean): Promise<void> {
-    this.takenOver.push(`${(previous as FakeVersion).number}${isReplaced ? " replaced" : ""}`);
+    this.takenOver.push(`${((previous.wrapped ?? previous) as FakeVersion).number}${isReplaced ? " replaced" : ""}`);
   }
 
   /** Its last request has been answered. */

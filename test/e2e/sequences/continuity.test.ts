@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { ClientError } from "../../../src/client/client-error.ts";
+import type { InferOptions } from "../../../src/client/infer-options.ts";
 import { InferenceClient } from "../../../src/client/inference-client.ts";
 import type { ServeConfig } from "../../../src/config.ts";
 import type { RunningServer } from "../../../src/serve.ts";
@@ -159,6 +160,28 @@ test("a newer version goes on with the sequences of the older one where it can, 
   assert.deepEqual([answer.modelVersion, outputValues(answer)], ["2", [11]]);
   assert.deepEqual(await add(client, "sum", 5, 9, "both"), [5]);
   assert.deepEqual(await add(client, "sum", 1, 2, "end"), [21]);
+});
+
+test("sequences go on after a reload that no longer cuts the answers, and after one that does again", async (context) => {
+  const root = temporaryFolder(context);
+  const chunking =
+    'model_transaction_policy { decoupled: true }\nparameters { key: "sluice_chunk_axis" value { string_value: "1" } }';
+  writeSequenceModel(root, "sum", sumModel(), `${batching()} ${chunking}`);
+  const { client } = await start(context, root, { modelControl: "explicit", loadModel: ["sum"] });
+  const ask = async (request: InferOptions): Promise<readonly unknown[]> => {
+    for await (const { response, error } of client.inferStream([request])) {
+      assert.ok(response, error?.message);
+      return outputValues(response);
+    }
+    return [];
+  };
+  assert.deepEqual(await ask(addRequest("sum", 10, 1, "start")), [10]);
+  writeSequenceModel(root, "sum", sumModel(), batching());
+  await client.load("sum");
+  assert.deepEqual(await add(client, "sum", 1, 1), [11]);
+  writeSequenceModel(root, "sum", sumModel(), `${batching()} ${chunking}`);
+  await client.load("sum");
+  assert.deepEqual(await ask(addRequest("sum", 1, 1, "end")), [12]);
 });
 
 test("a version whose states differ leaves the sequences with the one before until they end", async (context) => {
