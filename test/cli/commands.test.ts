@@ -59,6 +59,7 @@ const fake = await new KserveFake({
       models: [
         { name: "sum", version: "3", state: "READY" },
         { name: "broken", version: "1", state: "UNAVAILABLE", reason: "no ONNX file" },
+        ...goneModels,
       ],
     }),
     ModelStatistics: ({ name }: { name: string }) => ({
@@ -76,6 +77,8 @@ const fake = await new KserveFake({
   },
 }).start();
 let isServing = true;
+/** Models that the index lists and that are unloaded before more is asked of them. */
+let goneModels: readonly { readonly name: string; readonly version: string; readonly state: string }[] = [];
 const { address } = fake;
 const folder = await mkdtemp(join(tmpdir(), "sluice-cli-"));
 after(async () => {
@@ -225,6 +228,20 @@ test("models are listed with what is known about them", async () => {
   assert.deepEqual(
     [models[0].metadata.name, models[0].statistics.inferenceCount, models[1].state],
     ["sum", 10, "UNAVAILABLE"],
+  );
+});
+
+test("a model that is unloaded while models are listed keeps nobody from seeing the others", async () => {
+  goneModels = [{ name: "gone", version: "1", state: "READY" }];
+  const { models } = JSON.parse(await ok(["models", address, "--json"]));
+  goneModels = [];
+  assert.deepEqual(
+    models.map(({ name, metadata }: { name: string; metadata?: object }) => [name, metadata !== undefined]),
+    [
+      ["sum", true],
+      ["broken", false],
+      ["gone", false],
+    ],
   );
 });
 

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { criticalities } from "../../src/inference.ts";
 import { statusCodes } from "../../src/protocol/status.ts";
 import { StreamGate } from "../../src/runtime/stream-gate.ts";
+import { TenantDirectory } from "../../src/server/tenant-directory.ts";
+import { parseTenants } from "../../src/server/tenants-file.ts";
 import { answerTo, FakeModel, FakeRepository } from "../support/fake-repository.ts";
 import { encodeRequest, eventually, GrpcHarness } from "../support/grpc-harness.ts";
 
@@ -74,6 +76,36 @@ test("streams take turns at the gate; one that ends while it waits is forgotten"
   }
   for (const stream of [streams[0]!, streams[2]!]) assert.equal((await stream.finish()).code, statusCodes.OK);
   assert.equal(model.gate.waitingCount, 0);
+  await harness.assertIdle();
+});
+
+test("a tenant with one stream waits at the gate for one message of another's, not for all its streams", async (t) => {
+  const model = new GatedModel("gated", 1);
+  const tenants = new TenantDirectory();
+  tenants.replace(parseTenants("tenants: { loud: , quiet: }"));
+  const harness = await GrpcHarness.start(t, new FakeRepository(model), {}, tenants);
+  const loud = Array.from({ length: 4 }, () => harness.client().stream({ "sluice-tenant": "loud" }));
+  const quiet = harness.client().stream({ "sluice-tenant": "quiet" });
+  const streams = [...loud, quiet];
+  for (const [index, stream] of streams.entries()) {
+    for (let i = 0; i < 2; i++) stream.send(encodeRequest("gated", `${i}`));
+    await model.untilAsked(index + 1);
+    await eventually(() => model.gate.waitingCount === index + 1, "it waits before the next one opens");
+  }
+  model.gate.limitRows = 2;
+  model.gate.enter(1); // something is always under way: otherwise all would go on at once
+  for (let i = 0; i < streams.length; i++) model.answer(i);
+  await model.untilAsked(streams.length + 1);
+  model.answer(streams.length);
+  await model.untilAsked(streams.length + 2);
+  const next = model.asked.slice(streams.length).map(({ context }) => context.tenant);
+  assert.deepEqual(next, ["loud", "quiet"]);
+  model.gate.leave(1);
+  for (let i = streams.length + 1; i < 2 * streams.length; i++) {
+    await model.untilAsked(i + 1);
+    model.answer(i);
+  }
+  for (const stream of streams) assert.equal((await stream.finish()).code, statusCodes.OK);
   await harness.assertIdle();
 });
 
