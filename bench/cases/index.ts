@@ -12,6 +12,7 @@ import { monitorOverheadCase } from "./monitor-overhead.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
 import { overloadCase } from "./overload.ts";
 import { startCase } from "./start.ts";
+import { csvCase } from "./table.ts";
 import { tenantsCase } from "./tenants.ts";
 import { tritonCase } from "./triton.ts";
 import { variableLengthCase } from "./variable-length.ts";
@@ -24,6 +25,7 @@ export const benchCases: readonly BenchCase[] = [
   splitCase,
   takeBatchCase,
   monitorRecordCase,
+  csvCase,
   unaryCase,
   streamCase,
   bulkCase,
