@@ -123,7 +123,7 @@ export const streamCommand = defineCommand(
     name: "stream",
     summary: "Ask a model about every row of a file of any size",
     description: [
-      "Sends the rows of a table to a model, many in a message, and writes the answers in the order of the rows. Memory stays the same however long the file is.",
+      "Sends the rows of a table to a model, many in a message, and writes the answers in the order of the rows. Memory is bounded however long the file is.",
       "Tables are CSV with a header, JSON Lines, NPY or Parquet, in and out. A model with one input takes all columns in order; with several inputs, each takes the column of its name. An output with several values a row becomes the columns NAME_0, NAME_1, ..., in JSON Lines a list.",
       "The output is written to FILE.partial, with a journal in FILE.journal, and gets its name when it is complete. After an interruption, the same command goes on where the output ends. A changed input, model version or option is refused then; --restart starts anew.",
       "Several addresses share the work: a stream to each, answers in order all the same.",
