@@ -11,6 +11,7 @@ import type { Tensor } from "../tensor.ts";
 import { ArrivalRate } from "./arrival-rate.ts";
 import { type BatchLimits, type BatchPolicy, batchPolicy, decideBatch, drainPolicy, type Forecast } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
+import { dropError } from "./drop-error.ts";
 import { LeastWait } from "./least-wait.ts";
 import type { Model, ModelDescription } from "./model.ts";
 import { type AdmissionPolicy, ModelAdmission, openAdmission } from "./model-admission.ts";
@@ -18,12 +19,12 @@ import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
 import { QueueEntry } from "./queue-entry.ts";
 import { levelOf, overLimit, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
-import { bytesAtLength, inputBytes, type Measurer, noMeasure, onlyBucketName } from "./request-measure.ts";
+import { inputBytes, type Measurer, noMeasure, onlyBucketName } from "./request-measure.ts";
 import { type QueueMeasure, RequestQueue } from "./request-queue.ts";
 import { predictRunMs, RunTimeModel } from "./run-time-model.ts";
 import { RunUnderWay } from "./run-under-way.ts";
 import { pushbackMs } from "./service-rate.ts";
-import { SlotLimit } from "./slot-limit.ts";
+import { SlotLimit, sizeInBatch } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
 import type { Gate } from "./stream-gate.ts";
 import type { DropReason } from "./tenant-line.ts";
@@ -647,14 +648,10 @@ export class BatchedModel implements Model {
   }
 }
 
-/** What a request takes of a batch's slot: more than its own bytes where its rows are padded. */
-function sizeInBatch<T extends Pick<QueueEntry, "inputs" | "rows" | "byteLength" | "measure">>(
-  entry: T,
-): Pick<QueueEntry, "inputs" | "rows" | "byteLength"> & { readonly growth?: number } {
-  if (entry.measure.length === 0) return entry;
-  const { inputs, rows, byteLength } = entry;
-  const padded = bytesAtLength(entry, entry.measure.paddedLength);
-  return { inputs, rows, byteLength: padded, growth: padded / Math.max(1, byteLength) };
+/** The earlier of the call's deadline and the request's own `sluice_timeout_ms`, which counts from its arrival. */
+function itemDeadline(request: InferenceRequest, context: RequestContext): number {
+  const own = request.parameters.get("sluice_timeout_ms");
+  return own === undefined ? context.deadlineMs : Math.min(context.deadlineMs, context.arrivalTimeMs + Number(own));
 }
 
 /** Padded entries run at the length of the longest; others have one shape, hence one bucket, or nearly so. */
@@ -662,32 +659,4 @@ function shapeBucketOf(entries: readonly QueueEntry[]): number {
   let bucket = 0;
   for (const { measure } of entries) bucket = Math.max(bucket, measure.shapeBucket);
   return bucket;
-}
-
-/** The earlier of the call's deadline and the request's own `sluice_timeout_ms`, which counts from its arrival. */
-function itemDeadline(request: InferenceRequest, context: RequestContext): number {
-  const own = request.parameters.get("sluice_timeout_ms");
-  return own === undefined ? context.deadlineMs : Math.min(context.deadlineMs, context.arrivalTimeMs + Number(own));
-}
-
-/** @param retryAfterMs where it makes sense to come back */
-function dropError(reason: DropReason, retryAfterMs: number): InferenceError {
-  switch (reason) {
-    case "cancelled":
-      return new InferenceError("cancelled", "the caller cancelled the request");
-    case "deadline":
-      return new InferenceError("deadline", "the deadline passed, or would pass before the model could answer", {
-        retryAfterMs: -1,
-      });
-    case "overload":
-      return new InferenceError("overload", "Exceeds maximum queue size: the request waited too long and was shed", {
-        retryAfterMs,
-      });
-    case "queue_timeout":
-      return new InferenceError("queue_timeout", "Request timeout expired", { retryAfterMs });
-    case "share":
-      return new InferenceError("quota", "the queue is full, and the request's tenant has more than its share of it", {
-        retryAfterMs,
-      });
-  }
 }

@@ -234,13 +234,16 @@ export class ProcessSlot {
 
   #onFree(): void {
     this.#wakeHolder();
-    // Who had no full batch to send ahead has a batch for a process that is free.
-    if (this.#options.prefetch > 0) {
-      for (const residency of this.#residencies.values()) {
-        if (residency.isLoaded && residency.resident.hasWork) this.#turns.offer(residency);
-      }
-    }
+    this.#offerAll();
     this.#planDispatch();
+  }
+
+  /** Who had no full batch to send ahead, and gave its turn away, has a batch for a process that is free. */
+  #offerAll(): void {
+    if (this.#options.prefetch === 0) return;
+    for (const residency of this.#residencies.values()) {
+      if (residency.isLoaded && residency.resident.hasWork) this.#turns.offer(residency);
+    }
   }
 
   /** What arrives in one turn of the event loop is seen together, so that it can share a batch. */
@@ -485,6 +488,7 @@ export class ProcessSlot {
     for (const resident of loaded) {
       if (!this.#residencies.has(resident)) void this.#unload(resident).catch(() => {});
     }
+    this.#offerAll(); // who had nothing to send ahead to the old process
     this.#dispatch();
   }
 

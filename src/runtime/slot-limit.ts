@@ -1,5 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import type { QueueEntry } from "./queue-entry.ts";
+import { bytesAtLength } from "./request-measure.ts";
 import { RowIndex } from "./rows.ts";
 
 /** What one batch of a model may carry through a slot of the arena, and how larger requests fit it: in parts of whole rows. */
@@ -57,4 +59,14 @@ function largestRowBytes(inputs: readonly (Tensor | undefined)[], rows: number):
     sum += largest;
   }
   return sum;
+}
+
+/** What a request takes of a batch's slot: more than its own bytes where its rows are padded. */
+export function sizeInBatch<T extends Pick<QueueEntry, "inputs" | "rows" | "byteLength" | "measure">>(
+  entry: T,
+): Pick<QueueEntry, "inputs" | "rows" | "byteLength"> & { readonly growth?: number } {
+  if (entry.measure.length === 0) return entry;
+  const { inputs, rows, byteLength } = entry;
+  const padded = bytesAtLength(entry, entry.measure.paddedLength);
+  return { inputs, rows, byteLength: padded, growth: padded / Math.max(1, byteLength) };
 }

@@ -512,6 +512,20 @@ const anAction = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 500 }) }) },
 );
 
+type Action = typeof anAction extends fc.Arbitrary<infer T> ? T : never;
+
+/** The last row had nothing to join ahead of time and gave its turn away; then the process was replaced under it. */
+const strandedByRecycling: [Action[], number] = [
+  [
+    { kind: "ask", model: 1, rows: 5, deadline: null },
+    { kind: "grow" },
+    { kind: "answer" },
+    { kind: "ask", model: 1, rows: 3, deadline: null },
+    { kind: "grow" },
+  ],
+  1,
+];
+
 it("answers every request exactly once, rightly, and counts back to zero, whatever fails", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anAction, { maxLength: 60 }), fc.nat(1), async (actions, prefetch) => {
@@ -563,7 +577,7 @@ it("answers every request exactly once, rightly, and counts back to zero, whatev
       assert.equal(subject.processes.filter((process) => !process.hasExited).length, 1);
       subject.slot.kill();
     }),
-    { numRuns: 150 },
+    { numRuns: 2_000, examples: [strandedByRecycling] },
   );
 });
 

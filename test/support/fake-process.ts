@@ -136,7 +136,7 @@ export class FakeProcess {
 
   stop(): void {
     this.isStopping = true;
-    if (this.isIdle) this.#exit({ kind: "stopped", detail: "" });
+    if (this.isIdle && !this.hasExited) this.#exit({ kind: "stopped", detail: "" });
   }
 
   kill(): void {
