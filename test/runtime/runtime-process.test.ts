@@ -122,6 +122,7 @@ describe("a runtime process", () => {
     assert.equal(misshapen.failure?.reason, "runtime");
     assert.equal((await run(process, result, rows)).outputs?.length, 2, "and it serves on");
 
+    globalThis.process.kill(process.pid, "SIGSTOP"); // or it could answer before the end reaches it
     const running = run(process, result, rows);
     process.kill();
     const { exit, isStarted } = await running;
