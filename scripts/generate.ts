@@ -12,7 +12,7 @@ import {
   renderModelSettingsTable,
   renderOptionsTable,
 } from "../src/cli/options-table.ts";
-import { renderMetricsPage } from "../src/monitor/metrics-page.ts";
+import { renderMetricsPage } from "../src/monitor/telemetry/metrics-page.ts";
 
 /** One generated file. The same sources must give the same bytes, on every machine. */
 interface Generator {

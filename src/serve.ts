@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
 import { InferenceError } from "./errors.ts";
-import { startTelemetry, type Telemetry } from "./monitor/telemetry.ts";
+import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
 import { healthService, inferenceService, reflectionService } from "./protocol/definitions.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { ModelDescription } from "./runtime/model.ts";

@@ -2,7 +2,7 @@ import type { Http2Stream, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { toInferenceError } from "../errors.ts";
-import type { CallObserver } from "../monitor/call-observer.ts";
+import type { CallObserver } from "../monitor/telemetry/call-observer.ts";
 import { statusCodes, statusText } from "../protocol/status.ts";
 import { shedError } from "./admission.ts";
 import type { ArrivingMessages, Decoder, MessageArrival, ReceivingCall } from "./arriving-messages.ts";

@@ -1,6 +1,6 @@
 import type { ServeConfig } from "../config.ts";
 import type { InferenceError } from "../errors.ts";
-import type { CallObserver } from "../monitor/call-observer.ts";
+import type { CallObserver } from "../monitor/telemetry/call-observer.ts";
 import type { Repository } from "../runtime/repository.ts";
 import type { Admission } from "./admission.ts";
 import type { Log } from "./log.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServeConfig } from "../config.ts";
-import { type CallObserver, nullCallObserver } from "../monitor/call-observer.ts";
+import { type CallObserver, nullCallObserver } from "../monitor/telemetry/call-observer.ts";
 import { inferenceService } from "../protocol/definitions.ts";
 import { statusCodes } from "../protocol/status.ts";
 import type { Repository } from "../runtime/repository.ts";

@@ -13,7 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { resolveConfig, type ServeConfig } from "../../src/config.ts";
 import { type InferenceRequest, noParameters, type Parameters } from "../../src/inference.ts";
-import type { CallObserver } from "../../src/monitor/call-observer.ts";
+import type { CallObserver } from "../../src/monitor/telemetry/call-observer.ts";
 import { inferenceService } from "../../src/protocol/definitions.ts";
 import { encodeInferRequest } from "../../src/protocol/infer-request.ts";
 import { decodeInferResponse, decodeStreamResponse, type StreamResponse } from "../../src/protocol/infer-response.ts";

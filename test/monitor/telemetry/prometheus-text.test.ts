@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ValueType } from "@opentelemetry/api";
 import { AggregationTemporality, DataPointType, type MetricData } from "@opentelemetry/sdk-metrics";
-import { metricText, prometheusName, targetInfo } from "../../src/monitor/prometheus-text.ts";
+import { metricText, prometheusName, targetInfo } from "../../../src/monitor/telemetry/prometheus-text.ts";
 
 const base = { aggregationTemporality: AggregationTemporality.CUMULATIVE };
 const times = { startTime: [0, 0] as [number, number], endTime: [1, 0] as [number, number] };

@@ -1,6 +1,6 @@
-import { type Reason, reasons } from "../errors.ts";
-import type { ModelDescription } from "../runtime/model.ts";
-import type { BatchReason, ModelState } from "../runtime/observer.ts";
+import { type Reason, reasons } from "../../errors.ts";
+import type { ModelDescription } from "../../runtime/model.ts";
+import type { BatchReason, ModelState } from "../../runtime/observer.ts";
 import { batchReasons, instruments, maxShapeBuckets, otherValue, stages, stateNames } from "./instruments.ts";
 import { SequenceSeries } from "./sequence-series.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";

@@ -23,7 +23,7 @@ function section(instrument: Instrument): string {
 
 const introduction = `# Metrics
 
-Generated from \`src/monitor/instruments.ts\` by \`npm run generate\`; do not edit.
+Generated from \`src/monitor/telemetry/instruments.ts\` by \`npm run generate\`; do not edit.
 
 Read them at \`/metrics\` of the HTTP port (Prometheus text format 0.0.4), or have them pushed by setting \`--otlp-endpoint\`. Both show the
 same series: the name in a heading is OpenTelemetry's, the one below it is what Prometheus sees, dots in attribute names becoming

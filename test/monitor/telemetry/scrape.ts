@@ -1,8 +1,8 @@
 import { emptyResource } from "@opentelemetry/resources";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
-import { createProducer } from "../../src/monitor/producer.ts";
-import { PrometheusReader } from "../../src/monitor/prometheus-reader.ts";
-import type { SeriesRegistry } from "../../src/monitor/series-registry.ts";
+import { createProducer } from "../../../src/monitor/telemetry/producer.ts";
+import { PrometheusReader } from "../../../src/monitor/telemetry/prometheus-reader.ts";
+import type { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 
 /** A reader of the registry, bound as the SDK binds it. */
 export function createReader(registry: SeriesRegistry): PrometheusReader {

@@ -1,4 +1,4 @@
-import type { RequestRecord } from "../runtime/observer.ts";
+import type { RequestRecord } from "../../runtime/observer.ts";
 import { instruments, maxTenantSeries, otherValue } from "./instruments.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup, SeriesRegistry } from "./series-registry.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { instruments } from "../../src/monitor/instruments.ts";
-import { renderMetricsPage } from "../../src/monitor/metrics-page.ts";
+import { instruments } from "../../../src/monitor/telemetry/instruments.ts";
+import { renderMetricsPage } from "../../../src/monitor/telemetry/metrics-page.ts";
 
 describe("renderMetricsPage", () => {
   it("has a section for every instrument", () => {
@@ -12,7 +12,7 @@ describe("renderMetricsPage", () => {
   });
 
   it("is what docs/metrics.md holds", async () => {
-    const path = new URL("../../docs/metrics.md", import.meta.url);
+    const path = new URL("../../../docs/metrics.md", import.meta.url);
     assert.equal(await readFile(path, "utf8"), renderMetricsPage());
   });
 });

@@ -10,8 +10,8 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import type { ModelDescription } from "../runtime/model.ts";
-import type { BatchRecord, Observer, RequestRecord } from "../runtime/observer.ts";
+import type { ModelDescription } from "../../runtime/model.ts";
+import type { BatchRecord, Observer, RequestRecord } from "../../runtime/observer.ts";
 import { isServerFailure, stages } from "./instruments.ts";
 import { parseTraceContext } from "./trace-context.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { instruments } from "../../src/monitor/instruments.ts";
-import { CounterSeries, HistogramSeries } from "../../src/monitor/series.ts";
-import { maxSeriesPerGroup, SeriesRegistry } from "../../src/monitor/series-registry.ts";
+import { instruments } from "../../../src/monitor/telemetry/instruments.ts";
+import { CounterSeries, HistogramSeries } from "../../../src/monitor/telemetry/series.ts";
+import { maxSeriesPerGroup, SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 
 const boundaries = [0, 0.5, 1, 2];
 

@@ -1,4 +1,4 @@
-import type { SequenceEnd } from "../runtime/observer.ts";
+import type { SequenceEnd } from "../../runtime/observer.ts";
 import { instruments, sequenceEnds } from "./instruments.ts";
 import type { CounterSeries } from "./series.ts";
 import type { SeriesGroup } from "./series-registry.ts";

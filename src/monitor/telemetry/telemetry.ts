@@ -11,9 +11,9 @@ import {
 import type { IMetricReader } from "@opentelemetry/sdk-metrics";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { AlwaysOnSampler, type SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import type { ServeConfig } from "../config.ts";
-import type { ModelDescription } from "../runtime/model.ts";
-import type { BatchRecord, Observer, RequestRecord } from "../runtime/observer.ts";
+import type { ServeConfig } from "../../config.ts";
+import type { ModelDescription } from "../../runtime/model.ts";
+import type { BatchRecord, Observer, RequestRecord } from "../../runtime/observer.ts";
 import { type CallObserver, createCallObserver, nullCallObserver } from "./call-observer.ts";
 import { LatencyObserver } from "./latency-observer.ts";
 import { createPushReader, createPushSpanProcessor } from "./otlp.ts";

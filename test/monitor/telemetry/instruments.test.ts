@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Instrument, instruments } from "../../src/monitor/instruments.ts";
-import { prometheusName } from "../../src/monitor/prometheus-text.ts";
+import { type Instrument, instruments } from "../../../src/monitor/telemetry/instruments.ts";
+import { prometheusName } from "../../../src/monitor/telemetry/prometheus-text.ts";
 
 const table: readonly Instrument[] = Object.values(instruments);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseTraceContext } from "../../src/monitor/trace-context.ts";
+import { parseTraceContext } from "../../../src/monitor/telemetry/trace-context.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const spanId = "00f067aa0ba902b7";

@@ -1,7 +1,7 @@
-import type { InferenceError } from "../../src/errors.ts";
-import type { RequestContext } from "../../src/inference.ts";
-import type { ModelDescription } from "../../src/runtime/model.ts";
-import type { BatchRecord, RequestRecord } from "../../src/runtime/observer.ts";
+import type { InferenceError } from "../../../src/errors.ts";
+import type { RequestContext } from "../../../src/inference.ts";
+import type { ModelDescription } from "../../../src/runtime/model.ts";
+import type { BatchRecord, RequestRecord } from "../../../src/runtime/observer.ts";
 
 /** A loaded model version as the monitor sees it. */
 export function describeModel(name = "seed", version = "1"): ModelDescription {

@@ -1,5 +1,5 @@
-import { type Reason, reasons } from "../errors.ts";
-import type { BatchReason, ModelState, SequenceEnd } from "../runtime/observer.ts";
+import { type Reason, reasons } from "../../errors.ts";
+import type { BatchReason, ModelState, SequenceEnd } from "../../runtime/observer.ts";
 
 /**
  * Every instrument of the latency telemetry, in one table: producer, page and tests read it. Names, units and attributes follow the

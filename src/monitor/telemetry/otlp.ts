@@ -11,8 +11,8 @@ import {
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor, type SpanExporter, type SpanProcessor } from "@opentelemetry/sdk-trace";
-import type { ServeConfig } from "../config.ts";
-import { InferenceError } from "../errors.ts";
+import type { ServeConfig } from "../../config.ts";
+import { InferenceError } from "../../errors.ts";
 
 /** Longest wait for a collector's answer; a push interval below it shortens it. */
 const exportTimeoutMs = 10_000;

@@ -5,11 +5,11 @@ import { createServer, get, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { InferenceError } from "../../src/errors.ts";
-import { createCallObserver } from "../../src/monitor/call-observer.ts";
-import { LatencyObserver } from "../../src/monitor/latency-observer.ts";
-import { maxConcurrentScrapes, PrometheusReader } from "../../src/monitor/prometheus-reader.ts";
-import { SeriesRegistry } from "../../src/monitor/series-registry.ts";
+import { InferenceError } from "../../../src/errors.ts";
+import { createCallObserver } from "../../../src/monitor/telemetry/call-observer.ts";
+import { LatencyObserver } from "../../../src/monitor/telemetry/latency-observer.ts";
+import { maxConcurrentScrapes, PrometheusReader } from "../../../src/monitor/telemetry/prometheus-reader.ts";
+import { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 import { createBatch, createFailure, createRecord, describeModel } from "./records.ts";
 import { createReader, scrape } from "./scrape.ts";
 

@@ -1,4 +1,4 @@
-import type { ModelDescription } from "../runtime/model.ts";
+import type { ModelDescription } from "../../runtime/model.ts";
 import type {
   BatchRecord,
   ModelState,
@@ -6,7 +6,7 @@ import type {
   Observer,
   RequestRecord,
   SequenceEnd,
-} from "../runtime/observer.ts";
+} from "../../runtime/observer.ts";
 import { instruments, maxModelVersions, otherValue, restartReasons } from "./instruments.ts";
 import { ModelSeries } from "./model-series.ts";
 import type { CounterSeries } from "./series.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { InferenceError } from "../../src/errors.ts";
-import { maxModelVersions } from "../../src/monitor/instruments.ts";
-import { LatencyObserver } from "../../src/monitor/latency-observer.ts";
-import { SeriesRegistry } from "../../src/monitor/series-registry.ts";
+import { InferenceError } from "../../../src/errors.ts";
+import { maxModelVersions } from "../../../src/monitor/telemetry/instruments.ts";
+import { LatencyObserver } from "../../../src/monitor/telemetry/latency-observer.ts";
+import { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 import { createBatch, createFailure, createRecord, describeModel } from "./records.ts";
 import { createReader, samples, scrape } from "./scrape.ts";
 

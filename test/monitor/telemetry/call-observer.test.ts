@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createCallObserver } from "../../src/monitor/call-observer.ts";
-import { maxMethods } from "../../src/monitor/instruments.ts";
-import { SeriesRegistry } from "../../src/monitor/series-registry.ts";
+import { createCallObserver } from "../../../src/monitor/telemetry/call-observer.ts";
+import { maxMethods } from "../../../src/monitor/telemetry/instruments.ts";
+import { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 import { createReader, samples, scrape } from "./scrape.ts";
 
 function labels(method: string, status: string): string {

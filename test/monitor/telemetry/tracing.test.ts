@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { emptyResource } from "@opentelemetry/resources";
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { InferenceError, type Reason } from "../../src/errors.ts";
-import { createEpochClock, TracingObserver } from "../../src/monitor/tracing.ts";
+import { InferenceError, type Reason } from "../../../src/errors.ts";
+import { createEpochClock, TracingObserver } from "../../../src/monitor/telemetry/tracing.ts";
 import { createBatch, createFailure, createRecord, describeModel } from "./records.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
