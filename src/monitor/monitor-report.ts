@@ -155,6 +155,7 @@ export interface DataReport {
   readonly signals: readonly SignalReport[];
   readonly drifted_signals: number;
   readonly windows: number;
+  readonly signal_count: number;
 }
 
 /** One feature or output. */
@@ -176,6 +177,7 @@ export interface DriftScore {
   readonly effect_threshold: number;
   readonly windows_above: number;
   readonly above: boolean;
+  readonly history: readonly number[];
 }
 
 /** Values of one kind that should not be. */
@@ -270,6 +272,7 @@ export function emptyData(note: string): DataReport {
     signals: [],
     drifted_signals: 0,
     windows: 0,
+    signal_count: 0,
   };
 }
 
