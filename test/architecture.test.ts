@@ -22,7 +22,7 @@ const rules: Readonly<Record<string, Rule>> = {
   training: { folders: ["model", "statistics", "runtime/runner.ts"], packages: ["hyparquet"] },
   runtime: { folders: ["model"], packages: ["onnxruntime-node"] },
   monitor: {
-    folders: ["statistics", "runtime/observer.ts", "runtime/model.ts", "model"],
+    folders: ["statistics", "runtime/observer.ts", "runtime/annotator.ts", "runtime/model.ts", "model"],
     packages: ["@opentelemetry/", "yaml"],
   },
   server: { folders: ["protocol", "runtime", "monitor"], packages: ["@grpc/grpc-js", "yaml"] },

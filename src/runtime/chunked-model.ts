@@ -5,7 +5,6 @@ import { ChunkSource, type ChunkSourceOptions } from "./chunk-source.ts";
 import type { Clock } from "./clock.ts";
 import type { Model, ModelDescription } from "./model.ts";
 import type { Observer } from "./observer.ts";
-import type { LoadedVersion } from "./serving-version.ts";
 import { type Gate, openGate } from "./stream-gate.ts";
 
 export interface ChunkedModelOptions {
@@ -75,36 +74,5 @@ function giveAll(source: AnswerSource, reply: Reply): void {
     }
   } catch (error) {
     reply.fail(toInferenceError(error));
-  }
-}
-
-/** A version in service whose answers are cut. Its drain ends with the last run; answers that are still being read need no session. */
-export class ChunkedVersion implements LoadedVersion {
-  readonly model: ChunkedModel;
-  readonly wrapped: LoadedVersion;
-
-  constructor(version: LoadedVersion, options: ChunkedModelOptions) {
-    this.model = new ChunkedModel(version.model, options);
-    this.wrapped = version;
-  }
-
-  get unavailable(): InferenceError | undefined {
-    return this.wrapped.unavailable;
-  }
-
-  get onAvailability(): () => void {
-    return this.wrapped.onAvailability;
-  }
-
-  set onAvailability(listener: () => void) {
-    this.wrapped.onAvailability = listener;
-  }
-
-  drain(error: InferenceError): Promise<void> {
-    return this.wrapped.drain(error);
-  }
-
-  async takeOver(previous: LoadedVersion, isReplaced: boolean): Promise<void> {
-    await this.wrapped.takeOver?.(previous, isReplaced);
   }
 }

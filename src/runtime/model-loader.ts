@@ -7,8 +7,10 @@ import type { ModelConfig } from "../model/model-config.ts";
 import { type ModelParameters, resolveModelParameters } from "../model/model-parameters.ts";
 import { sequencePlan } from "../model/sequence-plan.ts";
 import type { TenantShares } from "../tenant.ts";
+import { AnnotatedModel } from "./annotated-model.ts";
+import type { Annotators } from "./annotator.ts";
 import { BatchedModel, type Splitting } from "./batched-model.ts";
-import { type ChunkedModelOptions, ChunkedVersion } from "./chunked-model.ts";
+import { ChunkedModel, type ChunkedModelOptions } from "./chunked-model.ts";
 import type { Clock } from "./clock.ts";
 import type { LoadRequest, LoadResult, WarmUpResult } from "./load-protocol.ts";
 import type { ModelDescription } from "./model.ts";
@@ -27,6 +29,7 @@ import { type LoadedVersion, ServingVersion } from "./serving-version.ts";
 import type { Device } from "./session.ts";
 import { variableShapes } from "./variable-shapes.ts";
 import { type WarmUpRun, type WarmUpShape, warmUp, warmUpShapes } from "./warm-up.ts";
+import { WrappedVersion } from "./wrapped-version.ts";
 
 export interface ModelLoaderOptions {
   readonly config: ServeConfig;
@@ -34,6 +37,8 @@ export interface ModelLoaderOptions {
   readonly clock: Clock;
   /** Who gets how much of a model while others wait. Absent: everybody alike. */
   readonly shares?: TenantShares | undefined;
+  /** What answers carry when they are asked for it. Absent: nothing. */
+  readonly annotators?: Annotators;
   /** For the log: what must not travel. */
   report(message: string, detail: string): void;
 }
@@ -219,7 +224,7 @@ export class ModelLoader {
       const maxBacklogSequences = parameters.maxBacklogSequences ?? config.maxBacklogSequences;
       const sequences = { ...limits, plan, instances: loaded.length, maxBacklogSequences };
       const model = new SequenceModel(description, sequences);
-      return inChunks(new SequenceVersion(model, loaded, { ...instanceOptions, plan }), limits);
+      return this.#wrap(new SequenceVersion(model, loaded, { ...instanceOptions, plan }), limits);
     }
     const model = new BatchedModel(description, {
       ...limits,
@@ -231,7 +236,18 @@ export class ModelLoader {
       runTimes,
       admission: admissionPolicy(config, parameters),
     });
-    return inChunks(new ServingVersion(model, loaded, places, instanceOptions), limits);
+    return this.#wrap(new ServingVersion(model, loaded, places, instanceOptions), limits);
+  }
+
+  /** The version as its answers are wanted: cut where its configuration says so, else with what annotators add. */
+  #wrap(version: LoadedVersion, options: Omit<ChunkedModelOptions, "chunking">): LoadedVersion {
+    const { annotators, clock } = this.#options;
+    const chunking = resolveChunking(version.model.description.config);
+    if (chunking !== undefined) {
+      return new WrappedVersion(version, new ChunkedModel(version.model, { ...options, chunking }));
+    }
+    if (annotators === undefined) return version;
+    return new WrappedVersion(version, new AnnotatedModel(version.model, { annotators, clock }));
   }
 
   /** @param limitMs of each run: neighbours wait for it */
@@ -302,12 +318,6 @@ export class ModelLoader {
       `model '${source.name}' asks for KIND_GPU, but of the execution providers only ${available.join(", ")} starts here`,
     );
   }
-}
-
-/** The version as its configuration wants its answers: whole or cut. */
-function inChunks(version: LoadedVersion, options: Omit<ChunkedModelOptions, "chunking">): LoadedVersion {
-  const chunking = resolveChunking(version.model.description.config);
-  return chunking === undefined ? version : new ChunkedVersion(version, { ...options, chunking });
 }
 
 function endedProcess(name: string, { exit }: RuntimeProcessDied): InferenceError {

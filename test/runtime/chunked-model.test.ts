@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { InferenceError } from "../../src/errors.ts";
 import { type AnswerSource, type InferenceResponse, noParameters, type Reply } from "../../src/inference.ts";
-import { ChunkedModel, ChunkedVersion } from "../../src/runtime/chunked-model.ts";
+import { ChunkedModel } from "../../src/runtime/chunked-model.ts";
 import { responses } from "../../src/runtime/model.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { FakeVersion, sourceOf } from "../support/fake-loader.ts";
 import { FakeModel } from "../support/fake-repository.ts";
 import { RecordingObserver } from "../support/recording-observer.ts";
 import { contextOf, floats, requestOf, valuesOf } from "../support/runtime-requests.ts";
@@ -89,28 +88,4 @@ it("is an AsyncIterable like every model", async () => {
     all.push(...valuesOf(outputs[0]!));
   }
   assert.deepEqual(all, [4, 5]);
-});
-
-it("a version in service passes its life through", async () => {
-  const inner = new FakeVersion(sourceOf("1"), 1);
-  const version = new ChunkedVersion(inner, optionsOf());
-  let changes = 0;
-  version.onAvailability = () => changes++;
-  const error = new InferenceError("loading", "for a while");
-  inner.setUnavailable(error);
-  assert.equal(changes, 1);
-  assert.equal(version.unavailable, error);
-  const drained = version.drain(error);
-  inner.finish();
-  await drained;
-  assert.equal(inner.draining, error);
-});
-
-it("hands what a version has begun to its successor, behind the chunks of either", async () => {
-  const before = new FakeVersion(sourceOf("1"), 1);
-  const after = new FakeVersion(sourceOf("2"), 2);
-  const version = new ChunkedVersion(after, optionsOf());
-  await version.takeOver(new ChunkedVersion(before, optionsOf()), true);
-  await version.takeOver(before, false);
-  assert.deepEqual(after.takenOver, ["1 replaced", "1"]);
 });
