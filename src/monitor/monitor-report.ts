@@ -127,6 +127,7 @@ export interface Metric {
   readonly sample_count: number;
   readonly zero_division: boolean;
   readonly expected?: number;
+  readonly expected_error?: number;
 }
 
 /** Rows that were predicted with about the same probability. */
@@ -199,6 +200,7 @@ export interface AnomalyReport {
   readonly anomalous_rows: number;
   readonly threshold: number;
   readonly detectors: readonly ChangeDetector[];
+  readonly anomalous_share?: number;
 }
 
 /** Watches one number over time. */
@@ -224,6 +226,7 @@ export interface Alert {
   readonly comparison: string;
   readonly sample_count: number;
   readonly message: string;
+  readonly severity: string;
 }
 
 /** How an alert stands. */
@@ -232,7 +235,8 @@ export type AlertState =
   | "ALERT_STATE_OK"
   | "ALERT_STATE_PENDING"
   | "ALERT_STATE_FIRING"
-  | "ALERT_STATE_UNKNOWN";
+  | "ALERT_STATE_UNKNOWN"
+  | "ALERT_STATE_REMOVED";
 
 /** What the monitor had to leave out. */
 export interface Dropped {
