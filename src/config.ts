@@ -318,6 +318,16 @@ export const serveOptions = {
     description:
       "YAML file of tenants: their weights in the queues and their limits, read again when it changes or at SIGHUP; empty: all callers are one tenant.",
   },
+  batchStretch: {
+    kind: "number",
+    default: 1.2,
+    min: 1,
+    max: 1000,
+    unit: "times",
+    group: "Queues and memory",
+    description:
+      "How many times longer a batch may take than it would with only those of its rows whose tenants have nothing else waiting: beyond that, rows of a tenant with a backlog run in the next batch. A large number fills every batch.",
+  },
   admission: choice({
     choices: ["off", "fixed", "adaptive"],
     default: "adaptive",

@@ -23,6 +23,7 @@ export interface ModelParameters {
   readonly chunkSize?: number;
   /** Time from arrival to answer within which batches may wait for more rows. */
   readonly latencyTargetMs?: number;
+  readonly batchStretch?: number;
   readonly maxBatchElements?: number;
   /** The input that tells what each row costs, and how much of that a batch may have. */
   readonly costInput?: string;
@@ -116,6 +117,12 @@ export const modelParameters: Readonly<Record<string, ModelParameter>> = {
     option: serveOptions.maxStateBytes,
     absent: "--max-state-bytes",
     description: "Most bytes that one instance of this model keeps as state of its sequences.",
+  },
+  sluice_batch_stretch: {
+    field: "batchStretch",
+    option: serveOptions.batchStretch,
+    absent: "--batch-stretch",
+    description: "How much longer a batch may take for the rows of tenants with a backlog, beside those of others.",
   },
   sluice_admission: {
     field: "admission",

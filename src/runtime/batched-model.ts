@@ -9,7 +9,16 @@ import {
 import { equalShares, type TenantShares } from "../tenant.ts";
 import type { Tensor } from "../tensor.ts";
 import { ArrivalRate } from "./arrival-rate.ts";
-import { type BatchLimits, type BatchPolicy, batchPolicy, decideBatch, drainPolicy, type Forecast } from "./batcher.ts";
+import { countWithinStretch } from "./batch-stretch.ts";
+import {
+  type BatchDecision,
+  type BatchLimits,
+  type BatchPolicy,
+  batchPolicy,
+  decideBatch,
+  drainPolicy,
+  type Forecast,
+} from "./batcher.ts";
 import type { Clock } from "./clock.ts";
 import { dropError } from "./drop-error.ts";
 import { LeastWait } from "./least-wait.ts";
@@ -44,6 +53,8 @@ export interface BatchedModelOptions {
   readonly splitting: Splitting;
   /** Who gets how much of the model while others wait. Absent: everybody alike. */
   readonly shares?: TenantShares | undefined;
+  /** How much longer a batch may take for the rows of tenants with a backlog (`batch-stretch.ts`). Absent: any. */
+  readonly batchStretch?: number;
   /** What of the model's settings is the batcher's; absent: nothing is set. */
   readonly limits?: BatchLimits;
   /** What its requests cost beside rows and bytes; absent: nothing. */
@@ -84,6 +95,8 @@ interface QueueNeed {
   /** Places: one for each batch that it takes part in. */
   readonly parts: number;
 }
+
+type DecidedBatch = Extract<BatchDecision, { readonly kind: "batch" }>;
 
 /** A limit of the queue that a request would exceed, and by how much. */
 interface QueueExcess {
@@ -254,8 +267,8 @@ export class BatchedModel implements Model {
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
     if (decision.kind !== "batch") return undefined;
     if (isAhead && decision.reason !== "full" && decision.rows < policy.maxRows) return undefined;
-    const { picked } = decision;
-    const entries = picked === undefined ? this.#queue.take(decision.count) : this.#queue.takePicked(picked);
+    const { count, rows, reason, picked } = this.#limitStretch(decision, now);
+    const entries = picked === undefined ? this.#queue.take(count) : this.#queue.takePicked(picked);
     let requests = 0;
     let waitMs = 0;
     let shortestMs = Number.POSITIVE_INFINITY;
@@ -270,9 +283,28 @@ export class BatchedModel implements Model {
     if (requests > 0) this.#options.observers.onTaken(this.description, requests);
     this.#running += entries.length;
     this.#admission.onTaken(shortestMs, waitMs / entries.length, now);
-    const reason = this.#onDrained !== undefined && decision.reason === "idle" ? "drain" : decision.reason;
-    this.#runUnderWay.onTaken({ rows: decision.rows, shapeBucket: shapeBucketOf(entries) }, isAhead, now);
-    return { entries, rows: decision.rows, reason, takenMs: now, isAhead };
+    this.#runUnderWay.onTaken({ rows, shapeBucket: shapeBucketOf(entries) }, isAhead, now);
+    const isDrain = this.#onDrained !== undefined && reason === "idle";
+    return { entries, rows, reason: isDrain ? "drain" : reason, takenMs: now, isAhead };
+  }
+
+  /** The batch without those rows of a tenant with a backlog that would keep the others in it waiting (`batch-stretch.ts`). */
+  #limitStretch(decision: DecidedBatch, now: number): DecidedBatch {
+    const { batchStretch: limit = Number.POSITIVE_INFINITY } = this.#options;
+    if (limit === Number.POSITIVE_INFINITY || decision.count < 2 || !this.#queue.isShared(now)) return decision;
+    const all = decision.picked ?? this.#queue.first(decision.count, now, now + this.#shortestRunMs);
+    const estimate = this.#runTimes.estimate(shapeBucketOf(all));
+    if (estimate === undefined) return decision;
+    const count = countWithinStretch(all, {
+      limit,
+      predictMs: (rows) => predictRunMs(estimate, rows),
+      waitingOf: (tenant) => this.#queue.requestsOf(tenant),
+    });
+    if (count >= all.length) return decision;
+    const entries = all.slice(0, count);
+    const rows = entries.reduce((sum, entry) => sum + entry.rows, 0);
+    const batch = { kind: "batch", count, rows, reason: "share" } as const;
+    return decision.picked === undefined ? batch : { ...batch, picked: entries };
   }
 
   /** Whether the run under way is about to end, so that its process should have the next batch; if not, asks for a turn when it is. */

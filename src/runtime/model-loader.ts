@@ -229,6 +229,7 @@ export class ModelLoader {
     const model = new BatchedModel(description, {
       ...limits,
       shares: this.#options.shares,
+      batchStretch: parameters.batchStretch ?? config.batchStretch,
       splitting: splittingOf(parameters.splitOversized, source.config.max_batch_size === undefined),
       limits: parameters,
       measurer,

@@ -5,8 +5,8 @@ import type { RunTimeEstimate } from "./run-time-model.ts";
 
 /**
  * Why a batch was closed: full or of a preferred size, its delay or a deadline passed, the shape or input set of the next request differs,
- * nothing else waited (`drain`: in a model that is being drained and waits for nobody), the latency target allowed no longer wait, or one of
- * its requests runs again alone.
+ * nothing else waited (`drain`: in a model that is being drained and waits for nobody), the latency target allowed no longer wait, more rows of
+ * a tenant with a backlog would have kept another tenant waiting (`share`), or one of its requests runs again alone.
  */
 export type BatchReason =
   | "full"
@@ -16,6 +16,7 @@ export type BatchReason =
   | "shape"
   | "idle"
   | "target"
+  | "share"
   | "drain"
   | "retry";
 

@@ -212,6 +212,21 @@ export class RequestQueue {
     this.#metTags.length = 0;
   }
 
+  /** The first `count` entries in batching order, as a scan with the same times visits them; they stay. */
+  first(count: number, now: number, unrunnableBeforeMs: number): QueueEntry[] {
+    const found: QueueEntry[] = [];
+    this.scan(now, unrunnableBeforeMs, (entry) => {
+      found.push(entry);
+      return found.length < count ? "keep" : "stop";
+    });
+    return found;
+  }
+
+  /** Requests of a tenant that wait. */
+  requestsOf(tenant: string): number {
+    return this.#lineOf(tenant).requests;
+  }
+
   /** Removes the first `count` entries in batching order, and charges their tenants what they are likely to cost. */
   take(count: number): QueueEntry[] {
     const taken: QueueEntry[] = [];

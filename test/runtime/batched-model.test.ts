@@ -786,6 +786,30 @@ describe("several tenants", () => {
     assert.equal(subject.observer.ended.length, 21);
   });
 
+  it("with little to ask are not kept waiting for the rows of one with a backlog", () => {
+    const subject = new Subject({ max_batch_size: 8, dynamic_batching: {} }, { batchStretch: 1.2 });
+    for (const rows of [8, 1, 8, 1]) {
+      fullOfA(subject, rows); // a batch of 8 takes as long as 8 of a row
+      subject.runner.take();
+      subject.runner.succeed(10 * rows);
+    }
+    fullOfA(subject, 20);
+    subject.ask([0, 0], { tenant: "b" });
+    const sizes: (number | undefined)[] = [];
+    while (subject.runner.take() !== undefined) {
+      sizes.push(subject.runner.batch?.rows);
+      subject.runner.succeed(10 * (subject.runner.batch?.rows ?? 0));
+    }
+    assert.ok(sizes.includes(3) || sizes.includes(2), `${sizes}`);
+    assert.equal(
+      sizes.reduce((sum = 0, rows = 0) => sum + rows, 0),
+      22,
+    );
+    assert.ok(subject.observer.batches.some(({ reason }) => reason === "share"));
+    const record = subject.observer.ended.find(({ context }) => context.tenant === "b")!;
+    assert.ok(record.computeInferMs <= 30, `${record.computeInferMs}`);
+  });
+
   it("share what the queue takes in bytes as well, and by weight", () => {
     const shares = sharesOf({ a: 3 });
     const subject = new Subject({ max_batch_size: 1 }, { maxQueueBytes: 160, shares }); // 40 requests of 4 bytes

@@ -33,6 +33,39 @@ describe("tenants that share a model", () => {
     assert.ok(percentile(together, 0.5) > 12 * percentile(beside, 0.99));
   });
 
+  it("leave a quiet one the wait for one batch and its own rows, where batches do not stretch", () => {
+    // What a row costs counts for more than what a batch costs, as on a processor.
+    const perRow = { forMs: 10_000, maxRows: 8, fixedMs: 1.5, rowMs: 0.4 };
+    const busy = { name: "busy", inFlight: 200, returnMs: 0.5 };
+    const run = (stretch: number) => simulate([quiet, busy], { ...perRow, stretch });
+    const batchMs = perRow.fixedMs + perRow.maxRows * perRow.rowMs;
+    const strict = run(1);
+    const slowest = percentile(strict.get("quiet")!, 1);
+    assert.ok(slowest <= batchMs + perRow.fixedMs + 4 * perRow.rowMs, `${slowest}`);
+    const filled = run(Number.POSITIVE_INFINITY);
+    assert.ok(percentile(filled.get("quiet")!, 0.5) > 1.2 * percentile(strict.get("quiet")!, 0.5));
+    // What the busy one pays for it: batches of others that are not filled up with its rows.
+    const share = strict.get("busy")!.rows / filled.get("busy")!.rows;
+    assert.ok(share > 0.7 && share < 1, `${share}`);
+    // And it gains nothing where a batch costs the same whatever its rows.
+    const flat = { forMs: 10_000, maxRows: 8, fixedMs: 4, rowMs: 0.01 };
+    const unstretched = simulate([quiet, busy], { ...flat, stretch: 1.2 }).get("busy")!;
+    assert.equal(unstretched.rows, simulate([quiet, busy], flat).get("busy")!.rows);
+  });
+
+  it("keep their shares where batches do not stretch", () => {
+    const services = simulate(
+      [
+        { name: "a", inFlight: 6, weight: 1 },
+        { name: "b", inFlight: 200, weight: 1 },
+      ],
+      { forMs: 10_000, fixedMs: 1.5, rowMs: 0.4, stretch: 1 },
+    );
+    // A tenant whose few requests fill most of a batch is charged what its batches take, and waits for its turn.
+    const ratio = services.get("a")!.rows / services.get("b")!.rows;
+    assert.ok(ratio > 0.5 && ratio <= 1.05, `${ratio}`);
+  });
+
   it("are served by weight: 3 to 1, both with more than enough to do", () => {
     const services = simulate(
       [

@@ -1,3 +1,4 @@
+import { countWithinStretch } from "../../src/runtime/batch-stretch.ts";
 import { batchPolicy, decideBatch } from "../../src/runtime/batcher.ts";
 import type { QueueEntry } from "../../src/runtime/queue-entry.ts";
 import { queuePolicy } from "../../src/runtime/queue-policy.ts";
@@ -25,6 +26,15 @@ export interface SimulatedService {
   readonly latenciesMs: number[];
 }
 
+/** The model that they share, and for how long. */
+export interface SimulatedModel {
+  readonly forMs: number;
+  readonly maxRows?: number;
+  readonly fixedMs?: number;
+  readonly rowMs?: number;
+  readonly stretch?: number;
+}
+
 /** Shares that say for each name what the test says, 1 for all others. */
 export function sharesOf(weights: Readonly<Record<string, number>>): TenantShares {
   const shares = new Map<string, TenantShare>();
@@ -42,11 +52,11 @@ export function sharesOf(weights: Readonly<Record<string, number>>): TenantShare
 
 /**
  * One instance that runs batches of one queue, one after another, in virtual time: a batch of n rows takes `fixedMs + n * rowMs`. No process,
- * no timer, no chance: what comes out is exact.
+ * no timer, no chance: what comes out is exact. With a `stretch` rows of tenants with a backlog are kept out of the batches of others.
  */
 export function simulate(
   tenants: readonly SimulatedTenant[],
-  { forMs, maxRows = 8, fixedMs = 4, rowMs = 1 }: { forMs: number; maxRows?: number; fixedMs?: number; rowMs?: number },
+  { forMs, maxRows = 8, fixedMs = 4, rowMs = 1, stretch = Number.POSITIVE_INFINITY }: SimulatedModel,
 ): ReadonlyMap<string, SimulatedService> {
   const config = { max_batch_size: maxRows, dynamic_batching: {} };
   const weights = Object.fromEntries(tenants.map(({ name, weight = 1 }) => [name, weight]));
@@ -74,12 +84,18 @@ export function simulate(
       now = coming[0]?.atMs ?? forMs;
       continue;
     }
-    const entries: readonly QueueEntry[] = queue.take(decision.count);
-    const costMs = fixedMs + decision.rows * rowMs;
+    const count = countWithinStretch(queue.first(decision.count, now, now), {
+      limit: stretch,
+      predictMs: (rows) => fixedMs + rows * rowMs,
+      waitingOf: (tenant) => queue.requestsOf(tenant),
+    });
+    const entries: readonly QueueEntry[] = queue.take(count);
+    const taken = entries.reduce((sum, { rows }) => sum + rows, 0);
+    const costMs = fixedMs + taken * rowMs;
     now += costMs;
-    queue.learn(decision.rows, costMs);
+    queue.learn(taken, costMs);
     for (const entry of entries) {
-      queue.settle(entry, (costMs * entry.rows) / decision.rows);
+      queue.settle(entry, (costMs * entry.rows) / taken);
       const service = services.get(entry.context.tenant);
       if (service === undefined) continue;
       service.rows += entry.rows;

@@ -92,6 +92,7 @@ const batchReasonSet: Readonly<Record<BatchReason, true>> = {
   shape: true,
   idle: true,
   target: true,
+  share: true,
   drain: true,
   retry: true,
 };
