@@ -283,6 +283,7 @@ const values: [string, string, object][] = [
   ["sluice_max_queue_bytes", "1000", { maxQueueBytes: 1000 }],
   ["sluice_max_backlog_sequences", "0", { maxBacklogSequences: 0 }],
   ["sluice_max_state_bytes", "1024", { maxStateBytes: 1024 }],
+  ["sluice_batch_stretch", "1.5", { batchStretch: 1.5 }],
   ["sluice_admission", "fixed", { admission: "fixed" }],
   ["sluice_admission_limit", "12", { admissionLimit: 12 }],
   ["sluice_admission_target_ms", "25", { admissionTargetMs: 25 }],
