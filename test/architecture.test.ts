@@ -39,6 +39,7 @@ const rules: Readonly<Record<string, Rule>> = {
 const vocabulary = new Set([
   "tensor.ts",
   "inference.ts",
+  "outcome.ts",
   "errors.ts",
   "config.ts",
   "tenant.ts",
