@@ -61,8 +61,11 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
     serviceVersion: packageVersion(),
     warn: (message, error) => log.warn(message, { error }),
   });
-  const placement = createPlacement(config, telemetry.observer, log);
-  const repository = createRepository(folder, { config, placement, tenants, observer: telemetry.observer, log });
+  const onObserverError = (error: unknown) => log.error("an observer failed", { error });
+  const observe = (...more: readonly Observer[]) =>
+    new ObserverList([...more, ...telemetry.observers], onObserverError);
+  const placement = createPlacement(config, observe(), log);
+  const repository = createRepository(folder, { config, placement, tenants, observe, log });
   telemetry.setRuntimeMemory(() => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) })));
   try {
     const grpc = createGrpcServer({ repository, config, tenants, callObserver: telemetry.callObserver, log });
@@ -128,16 +131,15 @@ interface RepositorySurroundings {
   readonly config: ServeConfig;
   readonly placement: Placement;
   readonly tenants: TenantDirectory | undefined;
-  readonly observer: Observer;
+  /** Everybody who listens, beside `more`. */
+  readonly observe: (...more: readonly Observer[]) => ObserverList;
   readonly log: Log;
 }
 
 function createRepository(
   folder: RepositoryFolder,
-  { config, placement, tenants, observer, log }: RepositorySurroundings,
+  { config, placement, tenants, observe, log }: RepositorySurroundings,
 ): ModelRepository {
-  const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const observers = new ObserverList([observer], onObserverError);
   const loader = new ModelLoader({
     config,
     placement,
@@ -153,8 +155,8 @@ function createRepository(
     isFileOverrideAllowed: config.allowFileOverrides,
     isStrictlyReady: config.strictReadiness,
     clock: systemClock,
-    observers,
-    load: (source, statistics) => loader.load(source, new ObserverList([statistics, observer], onObserverError)),
+    observers: observe(),
+    load: (source, statistics) => loader.load(source, observe(statistics)),
     report: (level, message, fields) => log[level](message, fields),
   });
 }

@@ -8,7 +8,7 @@ import { PrometheusReader } from "../../src/monitor/telemetry/prometheus-reader.
 import { SeriesRegistry } from "../../src/monitor/telemetry/series-registry.ts";
 import { startTelemetry, type Telemetry } from "../../src/monitor/telemetry/telemetry.ts";
 import type { ModelDescription } from "../../src/runtime/model.ts";
-import type { BatchRecord, Observer, RequestRecord } from "../../src/runtime/observer.ts";
+import { type BatchRecord, type Observer, ObserverList, type RequestRecord } from "../../src/runtime/observer.ts";
 import type { BenchCase, BenchOptions, Line } from "../bench-case.ts";
 import { type Budget, estimate, median } from "../estimate.ts";
 import { measurePrimitive } from "../primitive.ts";
@@ -77,6 +77,13 @@ function createBatch(requests: readonly RequestRecord[]): BatchRecord {
   };
 }
 
+/** What the runtime calls, as the server puts it together. */
+function observerOf({ observers }: Telemetry): Observer {
+  return new ObserverList(observers, (error) => {
+    throw error;
+  });
+}
+
 function required(observer: Observer): Required<Pick<Observer, "onAdmitted" | "onEnd" | "onBatch">> {
   const { onAdmitted, onEnd, onBatch } = observer;
   if (onAdmitted === undefined || onEnd === undefined || onBatch === undefined) throw new Error("the observer is null");
@@ -123,7 +130,7 @@ async function measureRequests(options: BenchOptions): Promise<Line[]> {
       measurePrimitive(
         {
           what: `request alone in its batch, ${label}`,
-          turn: lifeOf(telemetry.observer, records.slice(0, 1)),
+          turn: lifeOf(observerOf(telemetry), records.slice(0, 1)),
           ...(isBudgeted ? { budget: unaryBudget } : {}),
         },
         options,
@@ -131,7 +138,7 @@ async function measureRequests(options: BenchOptions): Promise<Line[]> {
       measurePrimitive(
         {
           what: `request in a batch of 32, ${label}`,
-          turn: lifeOf(telemetry.observer, records),
+          turn: lifeOf(observerOf(telemetry), records),
           operations: 32,
           ...(isBudgeted ? { budget: messageBudget } : {}),
         },

@@ -35,7 +35,7 @@ export class ChunkSource implements AnswerSource {
   }
 
   next(): Answer | undefined {
-    const { chunking, context, clock, onAnswer } = this.#options;
+    const { chunking, context, clock } = this.#options;
     const startMs = clock.now();
     const refusal = refusalOf(context, startMs);
     if (refusal !== undefined) {
@@ -44,18 +44,25 @@ export class ChunkSource implements AnswerSource {
     }
     const index = this.#index++;
     if (this.#length === 0) {
-      onAnswer({ index, outcome: "empty", computeOutputMs: 0 });
+      this.#tell(index, "empty", startMs);
       return undefined;
     }
     const end = Math.min(this.#length, this.#start + chunking.size);
     const outputs = this.#cuts.map((cut) => cut.between(this.#start, end));
     this.#start = end;
-    onAnswer({ index, outcome: "success", computeOutputMs: clock.now() - startMs });
+    this.#tell(index, "success", startMs);
     return { response: { ...this.#whole, outputs }, isFinal: end === this.#length };
   }
 
   abandon(): void {
-    this.#options.onAnswer({ index: this.#index, outcome: "cancel", computeOutputMs: 0 });
+    this.#tell(this.#index, "cancel", this.#options.clock.now());
+  }
+
+  #tell(index: number, outcome: DecoupledAnswerRecord["outcome"], startMs: number): void {
+    const { clock, context, onAnswer } = this.#options;
+    const now = clock.now();
+    const computeOutputMs = outcome === "success" ? now - startMs : 0;
+    onAnswer({ index, outcome, computeOutputMs, sinceArrivalMs: now - context.arrivalTimeMs });
   }
 }
 

@@ -55,7 +55,8 @@ function cut(response: InferenceResponse, options: ChunkSourceOptions, reply: Re
   try {
     source = new ChunkSource(response, options);
   } catch (error) {
-    options.onAnswer({ index: 0, outcome: "fail", computeOutputMs: 0 });
+    const sinceArrivalMs = options.clock.now() - options.context.arrivalTimeMs;
+    options.onAnswer({ index: 0, outcome: "fail", computeOutputMs: 0, sinceArrivalMs });
     reply.fail(toInferenceError(error));
     return;
   }

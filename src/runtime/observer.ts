@@ -81,6 +81,8 @@ export interface DecoupledAnswerRecord {
   readonly outcome: "success" | "fail" | "empty" | "cancel";
   /** Duration of taking it out of the outputs. */
   readonly computeOutputMs: number;
+  /** From the arrival of its request until now, milliseconds. */
+  readonly sinceArrivalMs: number;
 }
 
 /**

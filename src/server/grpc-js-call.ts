@@ -87,6 +87,10 @@ class GrpcJsCall implements Call<unknown>, OpenCall, ReceivingCall {
   #waiting: Write[] = [];
   /** The end of the call, while something written before it waits. */
   #waitingStatus: CallStatus | undefined;
+  /** Its messages are bytes here, as those of the inference methods, so that their sizes are known. */
+  #hasBytes = false;
+  #receivedBytes = 0;
+  #sentBytes = 0;
   #isReading = false;
   #isReadWanted = false;
   #endCode: number | undefined;
@@ -134,6 +138,7 @@ class GrpcJsCall implements Call<unknown>, OpenCall, ReceivingCall {
 
   write(response: unknown, onAccepted: () => void): void {
     if (!this.isOpen) return;
+    if (Buffer.isBuffer(response)) this.#sentBytes += response.length;
     const stream = Buffer.isBuffer(response) && response.length > maxUnacceptedBytes ? this.#stream : undefined;
     if (stream === undefined) this.#enqueue(response, false, onAccepted);
     else this.#writePieces(response as Buffer, onAccepted); // checked above
@@ -259,7 +264,11 @@ class GrpcJsCall implements Call<unknown>, OpenCall, ReceivingCall {
 
   onReceiveMessage(message: unknown): void {
     if (!this.isOpen) return;
-    if (Buffer.isBuffer(message)) this.#count(message.length);
+    if (Buffer.isBuffer(message)) {
+      this.#hasBytes = true;
+      this.#receivedBytes += message.length;
+      this.#count(message.length);
+    }
     try {
       this.#listener?.onMessage(message);
     } catch (error) {
@@ -296,7 +305,8 @@ class GrpcJsCall implements Call<unknown>, OpenCall, ReceivingCall {
     if (this.#endCode === undefined) this.#controller?.abort();
     const now = performance.now();
     const code = this.#endCode ?? (now >= this.deadlineMs ? statusCodes.DEADLINE_EXCEEDED : statusCodes.CANCELLED);
-    observer.onCallEnd(this.method, code, now - this.startMs);
+    if (this.#hasBytes) observer.onCallEnd(this.method, code, now - this.startMs, this.#receivedBytes, this.#sentBytes);
+    else observer.onCallEnd(this.method, code, now - this.startMs);
     try {
       this.#listener?.onClosed();
     } catch (error) {

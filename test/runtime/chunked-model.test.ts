@@ -78,7 +78,7 @@ it("hands on failures, and fails where the outputs cannot be cut", () => {
   const model = new ChunkedModel(new FakeModel("m", ({ reply }) => reply.respond(scalar, true)), optionsOf(observers));
   model.infer(request, contextOf(), uncut);
   assert.match(uncut.error?.message ?? "", /no dimension 0/);
-  assert.deepEqual(observers.decoupledAnswers, [{ index: 0, outcome: "fail", computeOutputMs: 0 }]);
+  assert.deepEqual(observers.decoupledAnswers, [{ index: 0, outcome: "fail", computeOutputMs: 0, sinceArrivalMs: 0 }]);
 });
 
 it("is an AsyncIterable like every model", async () => {

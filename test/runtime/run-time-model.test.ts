@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../bench/random.ts";
-import { maxShapeBuckets as exportedBuckets } from "../../src/monitor/telemetry/instruments.ts";
+import { maxShapeBuckets as exportedBuckets } from "../../src/monitor/telemetry/attribute-values.ts";
 import {
   byteBucketOf,
   learnRun,

@@ -84,7 +84,7 @@ it("counts the answers of a decoupled model by their place, the run to the first
   const collector = collect();
   const decoupled = { ...model, config: { model_transaction_policy: { decoupled: true } } };
   const answer = (index: number, outcome: "success" | "fail" | "empty" | "cancel") =>
-    collector.onDecoupledAnswer(decoupled, { index, outcome, computeOutputMs: 2 });
+    collector.onDecoupledAnswer(decoupled, { index, outcome, computeOutputMs: 2, sinceArrivalMs: 3 });
   collector.onEnd(decoupled, record(1));
   answer(0, "success");
   answer(1, "success");

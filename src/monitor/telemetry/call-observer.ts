@@ -1,4 +1,6 @@
-import { instruments, maxMethods, otherValue, serverErrorStatuses, statusNames } from "./instruments.ts";
+import { maxMethods, serverErrorStatuses, statusNames } from "./attribute-values.ts";
+import { otherValue } from "./instrument.ts";
+import { instruments } from "./instruments.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup, SeriesRegistry } from "./series-registry.ts";
 import type { TenantMeter } from "./tenant-series.ts";
@@ -10,8 +12,13 @@ export type MessageDirection = "received" | "sent";
 export interface CallObserver {
   /** The headers of a call have come. */
   onCallStart(method: string): void;
-  /** The call has its status. @param statusCode gRPC's number. @param durationMs since its headers. */
-  onCallEnd(method: string, statusCode: number, durationMs: number): void;
+  /**
+   * The call is over.
+   * @param statusCode gRPC's number
+   * @param durationMs since its headers
+   * @param receivedBytes of all its messages; undefined: its messages are not bytes, as those of all but the inference methods
+   */
+  onCallEnd(method: string, statusCode: number, durationMs: number, receivedBytes?: number, sentBytes?: number): void;
   /** One message of a stream was decoded or written. */
   onStreamMessage(method: string, direction: MessageDirection): void;
   /** A request was refused because of its tenant's limits. */
@@ -28,12 +35,24 @@ export const nullCallObserver: CallObserver = {
 
 const unknownStatus = statusNames.indexOf("UNKNOWN");
 
+function knownStatus(code: number): number {
+  return statusNames[code] === undefined ? unknownStatus : code;
+}
+
+interface CallSizes {
+  readonly received: HistogramSeries;
+  readonly sent: HistogramSeries;
+}
+
 /** The series of one method, those of a status from the first call that ended with it. */
 class MethodSeries {
+  readonly started: CounterSeries;
   readonly active: CounterSeries;
   /** Messages by direction; made by the first one, so that unary methods have none. */
   readonly #messages: Record<MessageDirection, CounterSeries | undefined> = { received: undefined, sent: undefined };
   readonly #durations: (HistogramSeries | undefined)[] = statusNames.map(() => undefined);
+  /** By status as well; made by the first call with messages that are bytes. */
+  readonly #sizes: (CallSizes | undefined)[] = statusNames.map(() => undefined);
   readonly #group: SeriesGroup;
   readonly #method: string;
 
@@ -41,6 +60,7 @@ class MethodSeries {
     this.#group = group;
     this.#method = method;
     const attributes = { "rpc.method": method };
+    this.started = group.counter(instruments.callsStarted, { "grpc.method": method });
     this.active = group.level(instruments.activeCalls, attributes);
   }
 
@@ -59,8 +79,22 @@ class MethodSeries {
     return direction === "received" ? received : sent;
   }
 
+  sizes(statusCode: number): CallSizes {
+    const code = knownStatus(statusCode);
+    let sizes = this.#sizes[code];
+    if (sizes === undefined) {
+      const attributes = { "grpc.method": this.#method, "grpc.status": statusNames[code] ?? "UNKNOWN" };
+      sizes = {
+        received: this.#group.histogram(instruments.receivedSize, attributes),
+        sent: this.#group.histogram(instruments.sentSize, attributes),
+      };
+      this.#sizes[code] = sizes;
+    }
+    return sizes;
+  }
+
   duration(statusCode: number): HistogramSeries {
-    const code = statusNames[statusCode] === undefined ? unknownStatus : statusCode;
+    const code = knownStatus(statusCode);
     let series = this.#durations[code];
     if (series === undefined) {
       const status = statusNames[code] ?? "UNKNOWN";
@@ -97,10 +131,19 @@ export function createCallObserver(
   const other = new MethodSeries(registry.server, otherValue);
   const find = (method: string): MethodSeries => byMethod.get(method) ?? other;
   return {
-    onCallStart: (method) => find(method).active.add(1),
-    onCallEnd(method, statusCode, durationMs) {
+    onCallStart(method) {
+      const series = find(method);
+      series.started.add(1);
+      series.active.add(1);
+    },
+    onCallEnd(method, statusCode, durationMs, receivedBytes, sentBytes) {
       const series = find(method);
       series.active.add(-1);
+      if (receivedBytes !== undefined) {
+        const sizes = series.sizes(statusCode);
+        sizes.received.record(receivedBytes);
+        sizes.sent.record(sentBytes ?? 0);
+      }
       series.duration(statusCode).record(durationMs < 0 ? 0 : durationMs / 1000);
     },
     onStreamMessage(method, direction) {

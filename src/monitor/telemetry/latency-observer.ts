@@ -1,13 +1,16 @@
 import type { ModelDescription } from "../../runtime/model.ts";
 import type {
   BatchRecord,
+  DecoupledAnswerRecord,
   ModelState,
   ModelStateDetail,
   Observer,
   RequestRecord,
   SequenceEnd,
 } from "../../runtime/observer.ts";
-import { instruments, maxModelVersions, otherValue, restartReasons } from "./instruments.ts";
+import { maxModelVersions, restartReasons } from "./attribute-values.ts";
+import { otherValue } from "./instrument.ts";
+import { instruments } from "./instruments.ts";
 import { ModelSeries } from "./model-series.ts";
 import type { CounterSeries } from "./series.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
@@ -29,7 +32,7 @@ interface Version {
 }
 
 /** Feeds the request, stage, batch, queue, rejection, load and process instruments. A record costs a few array increments. */
-export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "onDecoupledAnswer">> {
+export class LatencyObserver implements Required<Omit<Observer, "onResponse">> {
   readonly #registry: SeriesRegistry;
   readonly #versions = new Map<string, Version>();
   /** A description is one load of a version: what ends after the version was removed or replaced falls into series that nobody reads. */
@@ -86,6 +89,10 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse" | "
     series.computeInput.record(seconds(record.computeInputMs));
     series.computeInfer.record(seconds(record.computeInferMs));
     series.computeOutput.record(seconds(record.computeOutputMs));
+  }
+
+  onDecoupledAnswer(model: ModelDescription, { index, outcome, sinceArrivalMs }: DecoupledAnswerRecord): void {
+    if (index === 0 && outcome === "success") this.#find(model)?.recordFirstResponse(seconds(sinceArrivalMs));
   }
 
   onBatch(model: ModelDescription, record: BatchRecord): void {

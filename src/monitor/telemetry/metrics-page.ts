@@ -1,9 +1,16 @@
-import { type Instrument, type InstrumentAttribute, instruments } from "./instruments.ts";
+import type { Instrument, InstrumentAttribute } from "./instrument.ts";
+import { instruments } from "./instruments.ts";
 import { prometheusName } from "./prometheus-text.ts";
 
 function describeAttribute({ key, values }: InstrumentAttribute): string {
   if (typeof values === "number") return `\`${key}\` (at most ${values} values)`;
   return `\`${key}\` = ${values.map((value) => `\`${value}\``).join(", ")}`;
+}
+
+function histogramParts({ isSigned }: Instrument): string {
+  return isSigned === true
+    ? " with `_bucket`, `_count`; no sum, values can be negative"
+    : " with `_bucket`, `_sum`, `_count`";
 }
 
 function section(instrument: Instrument): string {
@@ -13,11 +20,13 @@ function section(instrument: Instrument): string {
     "",
     instrument.description,
     "",
-    `- In Prometheus: \`${shown}\`${instrument.kind === "histogram" ? " with `_bucket`, `_sum`, `_count`" : ""}`,
+    `- In Prometheus: \`${shown}\`${instrument.kind === "histogram" ? histogramParts(instrument) : ""}`,
     `- Kind and unit: ${instrument.kind}, \`${instrument.unit}\``,
     ...instrument.attributes.map((attribute) => `- ${describeAttribute(attribute)}`),
   ];
-  if (instrument.boundaries !== undefined) lines.push(`- Bucket bounds: ${instrument.boundaries.join(", ")}`);
+  if (instrument.boundaries === "own")
+    lines.push("- Bucket bounds: those of each series, such as the edges of its reference");
+  else if (instrument.boundaries !== undefined) lines.push(`- Bucket bounds: ${instrument.boundaries.join(", ")}`);
   return lines.join("\n");
 }
 

@@ -1,7 +1,9 @@
 import { type Reason, reasons } from "../../errors.ts";
 import type { ModelDescription } from "../../runtime/model.ts";
 import type { BatchReason, ModelState } from "../../runtime/observer.ts";
-import { batchReasons, instruments, maxShapeBuckets, otherValue, stages, stateNames } from "./instruments.ts";
+import { batchReasons, maxShapeBuckets, stages, stateNames } from "./attribute-values.ts";
+import { otherValue } from "./instrument.ts";
+import { instruments } from "./instruments.ts";
 import { SequenceSeries } from "./sequence-series.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup } from "./series-registry.ts";
@@ -35,6 +37,7 @@ export class ModelSeries {
   readonly #failureDurations = new Map<Reason, HistogramSeries>();
   readonly #states: Readonly<Record<ModelState, CounterSeries>>;
   readonly #loads: { loaded?: HistogramSeries; failed?: HistogramSeries } = {};
+  #firstResponse: HistogramSeries | undefined;
   #admissionLimit: CounterSeries | undefined;
   #hasProvider = false;
   #sequences: SequenceSeries | undefined;
@@ -72,6 +75,12 @@ export class ModelSeries {
       this.#failureDurations.set(reason, durations);
     }
     durations.record(seconds);
+  }
+
+  /** The first answer of a decoupled model, by its time since the request's arrival; other models have no such series. */
+  recordFirstResponse(seconds: number): void {
+    this.#firstResponse ??= this.group.histogram(instruments.firstResponse);
+    this.#firstResponse.record(seconds);
   }
 
   /** Elements of padded inputs that ran. */

@@ -1,5 +1,7 @@
 import { constants, monitorEventLoopDelay, PerformanceObserver, performance } from "node:perf_hooks";
-import { instruments, maxRuntimeProcesses } from "./instruments.ts";
+import { getHeapSpaceStatistics } from "node:v8";
+import { maxHeapSpaces, maxRuntimeProcesses } from "./attribute-values.ts";
+import { instruments } from "./instruments.ts";
 import type { HistogramSeries } from "./series.ts";
 import type { SeriesRegistry } from "./series-registry.ts";
 
@@ -41,6 +43,8 @@ export function observeProcess(registry: SeriesRegistry): () => void {
   const stopLoop = observeEventLoop(registry);
   const stopCollections = observeCollections(registry);
   registry.server.observe(instruments.processMemory, () => process.memoryUsage.rss());
+  observeCpu(registry);
+  observeHeap(registry);
   return () => {
     stopLoop();
     stopCollections();
@@ -53,6 +57,10 @@ function observeEventLoop(registry: SeriesRegistry): () => void {
   delay.enable();
   const levels = delayFields.map(([name, read]) => ({ level: server.level(instruments[name]), read }));
   const utilization = server.level(instruments.loopUtilization);
+  for (const state of ["active", "idle"] as const) {
+    const attributes = { "nodejs.eventloop.state": state };
+    server.observe(instruments.loopTime, () => performance.eventLoopUtilization()[state] / 1000, attributes);
+  }
   let since = performance.now();
   let before = performance.eventLoopUtilization();
   registry.onCollect(() => {
@@ -65,6 +73,25 @@ function observeEventLoop(registry: SeriesRegistry): () => void {
     [since, before] = [now, current];
   });
   return () => delay.disable();
+}
+
+function observeCpu({ server }: SeriesRegistry): void {
+  for (const mode of ["user", "system"] as const) {
+    server.observe(instruments.cpuTime, () => process.cpuUsage()[mode] / 1e6, { "cpu.mode": mode });
+  }
+}
+
+/** The spaces are those of this Node.js: which there are is V8's business. */
+function observeHeap(registry: SeriesRegistry): void {
+  let spaces = getHeapSpaceStatistics();
+  registry.onCollect(() => {
+    spaces = getHeapSpaceStatistics();
+  });
+  for (const [index, { space_name: name }] of spaces.slice(0, maxHeapSpaces).entries()) {
+    const attributes = { "v8js.heap.space.name": name };
+    registry.server.observe(instruments.heapUsed, () => spaces[index]?.space_used_size, attributes);
+    registry.server.observe(instruments.heapLimit, () => spaces[index]?.space_size, attributes);
+  }
 }
 
 function observeCollections(registry: SeriesRegistry): () => void {

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { type HrTime, ValueType } from "@opentelemetry/api";
 import { millisToHrTime } from "@opentelemetry/core";
 import { emptyResource } from "@opentelemetry/resources";
@@ -10,8 +11,11 @@ import {
   type MetricData,
   type MetricProducer,
 } from "@opentelemetry/sdk-metrics";
-import type { Instrument } from "./instruments.ts";
+import type { Instrument } from "./instrument.ts";
 import type { SeriesPoint, SeriesRegistry } from "./series-registry.ts";
+
+/** Points converted before the event loop gets a turn; a family is converted at once, which takes a few milliseconds for the largest. */
+const pointsPerTurn = 2000;
 
 /** The instrumentation scope of everything that sluice measures. */
 export const scopeName = "sluice";
@@ -25,7 +29,16 @@ export function createProducer(registry: SeriesRegistry): MetricProducer {
     async collect(): Promise<CollectionResult> {
       const collected = await registry.collect();
       const endTime = millisToHrTime(registry.nowMs());
-      const metrics = collected.map(({ instrument, points }) => toMetricData(instrument, points, endTime));
+      const metrics: MetricData[] = [];
+      let turn = 0;
+      for (const { instrument, points } of collected) {
+        turn += points.length;
+        if (turn > pointsPerTurn) {
+          turn = points.length;
+          await setImmediate();
+        }
+        metrics.push(toMetricData(instrument, points, endTime));
+      }
       const resourceMetrics = {
         resource: emptyResource(), // readers put their own in its place
         scopeMetrics: [{ scope: { name: scopeName }, metrics }],
@@ -58,5 +71,6 @@ function toHistogramPoint({ attributes, startTime, value }: SeriesPoint, endTime
   if (typeof value === "number") throw new TypeError("a histogram instrument has a series that is a number");
   // The SDK's type is mutable, but no reader writes to it.
   const buckets = { boundaries: value.boundaries as number[], counts: value.counts as number[] };
-  return { attributes, startTime, endTime, value: { buckets, sum: value.sum, count: value.count } };
+  const { sum, count } = value;
+  return { attributes, startTime, endTime, value: sum === undefined ? { buckets, count } : { buckets, sum, count } };
 }

@@ -1,5 +1,6 @@
 import type { SequenceEnd } from "../../runtime/observer.ts";
-import { instruments, sequenceEnds } from "./instruments.ts";
+import { sequenceEnds } from "./attribute-values.ts";
+import { instruments } from "./instruments.ts";
 import type { CounterSeries } from "./series.ts";
 import type { SeriesGroup } from "./series-registry.ts";
 

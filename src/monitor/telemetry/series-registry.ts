@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { millisToHrTime } from "@opentelemetry/core";
-import { type Instrument, instruments } from "./instruments.ts";
-import { CounterSeries, HistogramSeries, type HistogramSnapshot } from "./series.ts";
+import type { Instrument } from "./instrument.ts";
+import { instruments } from "./instruments.ts";
+import { CounterSeries, type DropCounter, HistogramSeries, type HistogramSnapshot } from "./series.ts";
 
 /** One series as it is collected: its attributes never change, so readers may cache what they make of the object. */
 export interface SeriesPoint {
@@ -11,18 +12,25 @@ export interface SeriesPoint {
   readonly value: number | HistogramSnapshot;
 }
 
+/** All series of one instrument at one collection. */
+export interface SeriesFamily {
+  readonly instrument: Instrument;
+  readonly points: readonly SeriesPoint[];
+}
+
 /**
  * Series of one instrument and one group. A named limit against a bug of ours: every attribute of the table has bounded values, and no
  * combination that really occurs comes near.
  */
 export const maxSeriesPerGroup = 4096;
 
-/** Groups read before the event loop gets a turn: about a millisecond of work. */
-const groupsPerTurn = 64;
+/** Points read before the event loop gets a turn: well under a millisecond of work. */
+const pointsPerTurn = 1000;
 
 interface Entry {
   readonly attributes: Readonly<Attributes>;
-  readonly read: () => number | HistogramSnapshot;
+  /** Undefined: the series has no point now. */
+  readonly read: () => number | HistogramSnapshot | undefined;
   /** It has counted something; undefined for what tells the value of now. */
   readonly isUsed: (() => boolean) | undefined;
 }
@@ -58,16 +66,22 @@ export class SeriesGroup {
     return series;
   }
 
-  histogram(instrument: Instrument, attributes: Readonly<Attributes> = {}): HistogramSeries {
-    const series = new HistogramSeries(instrument.boundaries ?? [], this.#drops.notFinite);
-    this.#add(instrument, { attributes, read: () => series.snapshot(), isUsed: () => series.count !== 0 });
+  /** @param boundaries of an instrument whose series bring their own */
+  histogram(
+    instrument: Instrument,
+    attributes: Readonly<Attributes> = {},
+    boundaries?: readonly number[],
+  ): HistogramSeries {
+    const series = createHistogram(instrument, boundaries, this.#drops.notFinite);
+    const read = () => readHistogram(instrument, series);
+    this.#add(instrument, { attributes, read, isUsed: () => series.count !== 0 });
     return series;
   }
 
   /** A histogram of what happens to the group itself, such as its load: shown at once, and no sign that the group is in use. */
   lifeHistogram(instrument: Instrument, attributes: Readonly<Attributes> = {}): HistogramSeries {
-    const series = new HistogramSeries(instrument.boundaries ?? [], this.#drops.notFinite);
-    this.#add(instrument, { attributes, read: () => series.snapshot(), isUsed: undefined });
+    const series = createHistogram(instrument, undefined, this.#drops.notFinite);
+    this.#add(instrument, { attributes, read: () => readHistogram(instrument, series), isUsed: undefined });
     return series;
   }
 
@@ -77,8 +91,17 @@ export class SeriesGroup {
     return series;
   }
 
-  /** A value that is worked out when it is collected. */
-  observe(instrument: Instrument, read: () => number, attributes: Readonly<Attributes> = {}): void {
+  /** A value that is worked out when it is collected; while it is undefined, such as a ratio of nothing, there is no point. */
+  observe(instrument: Instrument, read: () => number | undefined, attributes: Readonly<Attributes> = {}): void {
+    this.#add(instrument, { attributes, read, isUsed: undefined });
+  }
+
+  /** A histogram that somebody else keeps. Its counts must not change afterwards. */
+  observeHistogram(
+    instrument: Instrument,
+    read: () => HistogramSnapshot | undefined,
+    attributes: Readonly<Attributes> = {},
+  ): void {
     this.#add(instrument, { attributes, read, isUsed: undefined });
   }
 
@@ -92,19 +115,39 @@ export class SeriesGroup {
     this.#entries.set(instrument, entries);
   }
 
-  /** Adds the group's points of this moment to the lists of their instruments. */
-  collectInto(families: ReadonlyMap<Instrument, SeriesPoint[]>): void {
+  /** Adds the group's points of this moment to the lists of their instruments. @returns how many series it looked at */
+  collectInto(families: ReadonlyMap<Instrument, SeriesPoint[]>): number {
     this.#isUsed ||= [...this.#entries.values()].some((entries) => entries.some((entry) => entry.isUsed?.() === true));
+    let looked = 0;
     for (const [instrument, entries] of this.#entries) {
       const points = families.get(instrument);
+      looked += entries.length;
       for (const { attributes, read, isUsed } of entries) {
         if (isUsed !== undefined && !this.#isUsed) continue;
         const value = read();
+        if (value === undefined) continue;
         if (typeof value === "number" && !Number.isFinite(value)) this.#drops.notFinite.add(1);
         else points?.push({ attributes, startTime: this.startTime, value });
       }
     }
+    return looked;
   }
+}
+
+function createHistogram(
+  { name, boundaries }: Instrument,
+  own: readonly number[] | undefined,
+  dropped: DropCounter,
+): HistogramSeries {
+  if ((boundaries === "own") !== (own !== undefined)) {
+    throw new TypeError(`series of ${name} ${own === undefined ? "need boundaries" : "share their boundaries"}`);
+  }
+  return new HistogramSeries(boundaries === "own" ? (own ?? []) : (boundaries ?? []), dropped);
+}
+
+function readHistogram({ isSigned }: Instrument, series: HistogramSeries): HistogramSnapshot {
+  const snapshot = series.snapshot();
+  return isSigned === true ? { ...snapshot, sum: undefined } : snapshot;
 }
 
 /** All series there are. Groups come and go with what they describe; a closed group is gone from the next collection on. */
@@ -172,12 +215,16 @@ export class SeriesRegistry {
    * All points by instrument, in the order of the table; instruments without any are left out. Each group is read at one moment, and the
    * event loop gets its turns between many.
    */
-  async collect(): Promise<{ readonly instrument: Instrument; readonly points: readonly SeriesPoint[] }[]> {
+  async collect(): Promise<readonly SeriesFamily[]> {
     for (const refresh of this.#refreshers) refresh();
     const families = new Map<Instrument, SeriesPoint[]>(Object.values(instruments).map((entry) => [entry, []]));
-    for (const [index, group] of [...this.#groups].entries()) {
-      if (index > 0 && index % groupsPerTurn === 0) await setImmediate();
-      if (this.#groups.has(group)) group.collectInto(families);
+    let looked = 0;
+    for (const group of [...this.#groups]) {
+      if (looked >= pointsPerTurn) {
+        looked = 0;
+        await setImmediate();
+      }
+      if (this.#groups.has(group)) looked += group.collectInto(families);
     }
     const all = [...families].map(([instrument, points]) => ({ instrument, points }));
     return all.filter(({ points }) => points.length > 0);

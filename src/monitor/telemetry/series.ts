@@ -38,7 +38,8 @@ export interface HistogramSnapshot {
   readonly boundaries: readonly number[];
   /** One more than boundaries. */
   readonly counts: readonly number[];
-  readonly sum: number;
+  /** Undefined: the values can be negative, and a sum that goes down is no counter. */
+  readonly sum: number | undefined;
   readonly count: number;
 }
 

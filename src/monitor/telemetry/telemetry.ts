@@ -1,4 +1,3 @@
-import type { Tracer } from "@opentelemetry/api";
 import {
   detectResources,
   envDetector,
@@ -12,8 +11,7 @@ import type { IMetricReader } from "@opentelemetry/sdk-metrics";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { AlwaysOnSampler, type SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { ServeConfig } from "../../config.ts";
-import type { ModelDescription } from "../../runtime/model.ts";
-import type { BatchRecord, Observer, RequestRecord } from "../../runtime/observer.ts";
+import type { Observer } from "../../runtime/observer.ts";
 import { type CallObserver, createCallObserver, nullCallObserver } from "./call-observer.ts";
 import { LatencyObserver } from "./latency-observer.ts";
 import { createPushReader, createPushSpanProcessor } from "./otlp.ts";
@@ -46,8 +44,10 @@ export interface TelemetryOptions {
 
 /** The monitor's first half: what happened, how long it took, where to read it. */
 export interface Telemetry {
-  /** For the runtime's list of observers. */
-  readonly observer: Observer;
+  /** For the runtime's list of observers, which calls each of them for whatever it listens to. */
+  readonly observers: readonly Observer[];
+  /** The series of this server: whoever watches more opens groups of its own in it. */
+  readonly registry: SeriesRegistry;
   /** For the gRPC skin. */
   readonly callObserver: CallObserver;
   /** Answers `GET /metrics`. */
@@ -61,16 +61,19 @@ export interface Telemetry {
   shutdown(timeoutMs: number): Promise<boolean>;
 }
 
-/** Measures nothing. */
-const nullTelemetry: Telemetry = {
-  observer: {},
-  callObserver: nullCallObserver,
-  async metricsHandler(response) {
-    response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("metrics are switched off\n");
-  },
-  setRuntimeMemory() {},
-  shutdown: async () => true,
-};
+/** Measures nothing; nobody reads its registry. */
+function createNullTelemetry(): Telemetry {
+  return {
+    observers: [],
+    registry: new SeriesRegistry(),
+    callObserver: nullCallObserver,
+    async metricsHandler(response) {
+      response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("metrics are switched off\n");
+    },
+    setRuntimeMemory() {},
+    shutdown: async () => true,
+  };
+}
 
 /**
  * Starts measuring. Nothing is sent anywhere unless `otlpEndpoint` is set: all readers and processors are given explicitly, because the
@@ -79,7 +82,7 @@ const nullTelemetry: Telemetry = {
  * @throws InferenceError invalid, when the endpoint is no URL.
  */
 export function startTelemetry(config: TelemetryConfig, options: TelemetryOptions = {}): Telemetry {
-  if (!config.metrics) return nullTelemetry;
+  if (!config.metrics) return createNullTelemetry();
   const registry = new SeriesRegistry(options.wallClockMs);
   const producer = createProducer(registry);
   const reader = new PrometheusReader([producer]);
@@ -96,8 +99,11 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   const stopProcess = observeProcess(registry);
   const tenants = config.tenants === "" ? undefined : new TenantMeter(registry);
   const latency = new LatencyObserver(registry, tenants);
+  const tracing =
+    traces && new TracingObserver({ tracer: traces.getTracer(scopeName), sampleRatio: config.traceSampleRatio });
   return {
-    observer: createObserver(latency, traces?.getTracer(scopeName), config.traceSampleRatio),
+    observers: tracing === undefined ? [latency] : [latency, tracing],
+    registry,
     callObserver: createCallObserver(registry, options.methods ?? [], tenants),
     metricsHandler: reader.handle,
     setRuntimeMemory: observeRuntimeMemory(registry),
@@ -136,29 +142,6 @@ function startSdk(resource: Resource, metricReaders: IMetricReader[]): () => Pro
 function createTracerProvider(resource: Resource, spanProcessors: SpanProcessor[]): TracerProvider {
   // What reaches the tracer was sampled by the observer already.
   return new TracerProvider({ resource, sampler: new AlwaysOnSampler(), spanProcessors });
-}
-
-function createObserver(latency: LatencyObserver, tracer: Tracer | undefined, sampleRatio: number): Observer {
-  if (tracer === undefined) return latency;
-  const tracing = new TracingObserver({ tracer, sampleRatio });
-  return {
-    onAdmitted(model: ModelDescription, record: RequestRecord) {
-      latency.onAdmitted(model, record);
-      tracing.onAdmitted(model, record);
-    },
-    onTaken: (model, requests) => latency.onTaken(model, requests),
-    onEnd(model: ModelDescription, record: RequestRecord) {
-      latency.onEnd(model, record);
-      tracing.onEnd(model, record);
-    },
-    onBatch(model: ModelDescription, record: BatchRecord) {
-      latency.onBatch(model, record);
-      tracing.onBatch(model, record);
-    },
-    onModelState: (...state) => latency.onModelState(...state),
-    onModelRemoved: (...version) => latency.onModelRemoved(...version),
-    onRuntimeProcess: (...event) => latency.onRuntimeProcess(...event),
-  };
 }
 
 /** Counts what was not delivered, and warns when a collector fails for the first time. */

@@ -1,5 +1,7 @@
 import type { RequestRecord } from "../../runtime/observer.ts";
-import { instruments, maxTenantSeries, otherValue } from "./instruments.ts";
+import { maxTenantSeries } from "./attribute-values.ts";
+import { otherValue } from "./instrument.ts";
+import { instruments } from "./instruments.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup, SeriesRegistry } from "./series-registry.ts";
 

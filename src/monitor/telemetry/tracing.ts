@@ -12,7 +12,7 @@ import {
 } from "@opentelemetry/api";
 import type { ModelDescription } from "../../runtime/model.ts";
 import type { BatchRecord, Observer, RequestRecord } from "../../runtime/observer.ts";
-import { isServerFailure, stages } from "./instruments.ts";
+import { isServerFailure, stages } from "./attribute-values.ts";
 import { parseTraceContext } from "./trace-context.ts";
 
 /** The call that a request came by where its context does not say. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { maxMethods } from "../../../src/monitor/telemetry/attribute-values.ts";
 import { createCallObserver } from "../../../src/monitor/telemetry/call-observer.ts";
-import { maxMethods } from "../../../src/monitor/telemetry/instruments.ts";
 import { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 import { createReader, samples, scrape } from "./scrape.ts";
 

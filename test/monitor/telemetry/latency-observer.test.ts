@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InferenceError } from "../../../src/errors.ts";
-import { maxModelVersions } from "../../../src/monitor/telemetry/instruments.ts";
+import { maxModelVersions } from "../../../src/monitor/telemetry/attribute-values.ts";
 import { LatencyObserver } from "../../../src/monitor/telemetry/latency-observer.ts";
 import { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 import { createBatch, createFailure, createRecord, describeModel } from "./records.ts";

@@ -8,6 +8,7 @@ import { resolveConfig } from "../../../src/config.ts";
 import { InferenceError } from "../../../src/errors.ts";
 import { prometheusName } from "../../../src/monitor/telemetry/prometheus-text.ts";
 import { startTelemetry, type Telemetry } from "../../../src/monitor/telemetry/telemetry.ts";
+import { ObserverList } from "../../../src/runtime/observer.ts";
 import { OtlpReceiver, type ReceivedMetric } from "./otlp-receiver.ts";
 import { createBatch, createFailure, createRecord, describeModel } from "./records.ts";
 import { samples } from "./scrape.ts";
@@ -15,14 +16,23 @@ import { samples } from "./scrape.ts";
 const sampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const methods = ["inference.GRPCInferenceService/ModelInfer"];
 
-function record({ observer, callObserver }: Telemetry): void {
+/** What the runtime calls, as the server puts it together. */
+function observerOf({ observers }: Telemetry): ObserverList {
+  return new ObserverList(observers, (error) => {
+    throw error;
+  });
+}
+
+function record(telemetry: Telemetry): void {
+  const { callObserver } = telemetry;
+  const observer = observerOf(telemetry);
   const model = describeModel();
-  observer.onModelState?.("seed", "1", "READY", { reason: "", loadMs: 250, description: model });
+  observer.onModelState("seed", "1", "READY", { reason: "", loadMs: 250, description: model });
   const requests = [createRecord({ traceParent: sampled }), createRecord({ rows: 2 })];
-  for (const request of requests) observer.onAdmitted?.(model, request);
-  observer.onBatch?.(model, createBatch(requests));
-  for (const request of requests) observer.onEnd?.(model, request);
-  observer.onEnd?.(model, createFailure(new InferenceError("shed", "busy")));
+  for (const request of requests) observer.onAdmitted(model, request);
+  observer.onBatch(model, createBatch(requests));
+  for (const request of requests) observer.onEnd(model, request);
+  observer.onEnd(model, createFailure(new InferenceError("shed", "busy")));
   callObserver.onCallStart("inference.GRPCInferenceService/ModelInfer");
   callObserver.onCallEnd("inference.GRPCInferenceService/ModelInfer", 14, 7);
 }
@@ -145,12 +155,47 @@ describe("startTelemetry", () => {
     );
     for (const [index, server] of servers.entries()) {
       const request = createRecord({ traceParent: sampled });
-      server.observer.onAdmitted?.(describeModel(`m${index}`), request);
-      server.observer.onEnd?.(describeModel(`m${index}`), request);
+      observerOf(server).onAdmitted(describeModel(`m${index}`), request);
+      observerOf(server).onEnd(describeModel(`m${index}`), request);
     }
     const names = collectors.map(({ spans }) => spans.map(({ attributes }) => attributes["sluice.model.name"]));
     assert.deepEqual(names, [["m0"], ["m1"]]);
     for (const server of servers) await server.shutdown(1000);
+  });
+
+  it("counts everything it counts without traces when there are traces", async () => {
+    const tell = (telemetry: Telemetry): void => {
+      const observer = observerOf(telemetry);
+      record(telemetry);
+      observer.onAdmissionLimit(describeModel(), 12);
+      observer.onSequences(describeModel(), 2, 1);
+      observer.onSequenceEnd(describeModel(), "idle");
+      observer.onDecoupledAnswer(describeModel(), {
+        index: 0,
+        outcome: "success",
+        computeOutputMs: 1,
+        sinceArrivalMs: 9,
+      });
+      observer.onRuntimeProcess("started", 1);
+    };
+    const pages = [[], [new SpanCollector()]].map(async (spanProcessors) => {
+      const telemetry = startTelemetry(resolveConfig({}), { methods, spanProcessors, wallClockMs: () => 1e12 });
+      tell(telemetry);
+      const page = steady(samples((await scrape(telemetry)).text));
+      await telemetry.shutdown(1000);
+      return page;
+    });
+    const [without, withTraces] = await Promise.all(pages);
+    assert.deepEqual(withTraces, without);
+    for (const name of [
+      "sluice_admission_limit",
+      "sluice_sequences_ended_total",
+      "sluice_time_to_first_response_seconds_count",
+    ])
+      assert.ok(
+        [...(without?.keys() ?? [])].some((key) => key.startsWith(`${name}{`)),
+        name,
+      );
   });
 
   it("shows the memory of runtime processes as it is told", async () => {
