@@ -1,3 +1,4 @@
+import type { DecidedBatch } from "./batcher.ts";
 import type { QueueEntry } from "./queue-entry.ts";
 
 /** How the rows of several tenants share a batch. */
@@ -44,4 +45,14 @@ export function countWithinStretch(entries: readonly QueueEntry[], stretch: Batc
     if (stretch.predictMs(rows) > limitMs) break;
   }
   return count;
+}
+
+/** The batch without what stretches it too far. @param entries those of the batch, in its order */
+export function limitStretch(batch: DecidedBatch, entries: readonly QueueEntry[], stretch: BatchStretch): DecidedBatch {
+  const count = countWithinStretch(entries, stretch);
+  if (count >= entries.length) return batch;
+  const kept = entries.slice(0, count);
+  const rows = kept.reduce((sum, entry) => sum + entry.rows, 0);
+  const limited = { kind: "batch", count, rows, reason: "share" } as const;
+  return batch.picked === undefined ? limited : { ...limited, picked: kept };
 }

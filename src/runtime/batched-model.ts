@@ -9,35 +9,36 @@ import {
 import { equalShares, type TenantShares } from "../tenant.ts";
 import type { Tensor } from "../tensor.ts";
 import { ArrivalRate } from "./arrival-rate.ts";
-import { countWithinStretch } from "./batch-stretch.ts";
+import { limitStretch } from "./batch-stretch.ts";
 import {
-  type BatchDecision,
   type BatchLimits,
   type BatchPolicy,
   batchPolicy,
+  type DecidedBatch,
   decideBatch,
   drainPolicy,
   type Forecast,
 } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
 import { dropError } from "./drop-error.ts";
-import { LeastWait } from "./least-wait.ts";
 import type { Model, ModelDescription } from "./model.ts";
 import { type AdmissionPolicy, ModelAdmission, openAdmission } from "./model-admission.ts";
 import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
 import { QueueEntry } from "./queue-entry.ts";
-import { levelOf, overLimit, type QueuePolicy, queueFull, queuePolicy, timeoutOf } from "./queue-policy.ts";
+import { levelOf, overLimit, type QueuePolicy, queuePolicy, timeoutOf } from "./queue-policy.ts";
+import { QueueRoom } from "./queue-room.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
-import { inputBytes, type Measurer, noMeasure, onlyBucketName } from "./request-measure.ts";
-import { type QueueMeasure, RequestQueue } from "./request-queue.ts";
-import { predictRunMs, RunTimeModel } from "./run-time-model.ts";
+import { type Measurer, onlyBucketName } from "./request-measure.ts";
+import { RequestQueue } from "./request-queue.ts";
+import { busyTime, RunKnowledge } from "./run-knowledge.ts";
+import { predictRunMs, type RunTimeModel } from "./run-time-model.ts";
 import { RunUnderWay } from "./run-under-way.ts";
 import { pushbackMs } from "./service-rate.ts";
 import { SlotLimit, sizeInBatch } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
 import type { Gate } from "./stream-gate.ts";
 import type { DropReason } from "./tenant-line.ts";
-import { type FreeAxes, Validator, type ValidRequest } from "./validator.ts";
+import { type FreeAxes, Validator } from "./validator.ts";
 
 /** Whose requests of more rows than a batch are split: everybody's, those of streams, or nobody's. */
 export type Splitting = "always" | "streams" | "never";
@@ -83,40 +84,6 @@ export interface Batch {
   readonly isAhead: boolean;
 }
 
-/** Where a request will wait. */
-interface QueuePlace {
-  readonly tenant: string;
-  readonly level: number;
-}
-
-/** What a request takes in the queue. */
-interface QueueNeed {
-  readonly bytes: number;
-  /** Places: one for each batch that it takes part in. */
-  readonly parts: number;
-}
-
-type DecidedBatch = Extract<BatchDecision, { readonly kind: "batch" }>;
-
-/** A limit of the queue that a request would exceed, and by how much. */
-interface QueueExcess {
-  readonly kind: "level" | "requests" | "bytes";
-  readonly missing: number;
-}
-
-const inBytes: QueueMeasure = { line: ({ bytes }) => bytes, entry: ({ byteLength }) => byteLength };
-const inRequests: QueueMeasure = { line: ({ requests }) => requests, entry: () => 1 };
-
-function inLevel(level: number): QueueMeasure {
-  return { line: (line) => line.requestsIn(level), entry: () => 1 };
-}
-
-/** How long a batch of this model takes at least: decays, so that one lucky run does not count for ever. */
-const shortestRunDecay = 1.02;
-/** Each request that is refused because of that time halves it: without runs it would never be corrected. */
-const refusedRunDecay = 0.5;
-/** A full queue is searched for entries that nobody waits for any more at most this often: the search looks at all of them. */
-const fullSearchMs = 50;
 /** The arrival rate looks back so many latency targets. */
 const rateMemoryTargets = 10;
 /** A queue that stands is searched for what has waited too long at most this often. */
@@ -141,15 +108,13 @@ export class BatchedModel implements Model {
   readonly #slotLimit: SlotLimit;
   readonly #runners = new Set<BatchRunner>();
   readonly #sequencer: ReplySequencer | undefined;
-  readonly #runTimes: RunTimeModel;
+  readonly #knowledge: RunKnowledge;
+  readonly #room: QueueRoom;
   /** Only where a latency target asks for it. */
   readonly #arrivals: ArrivalRate | undefined;
-  readonly #leastWait: LeastWait;
   readonly #runUnderWay = new RunUnderWay();
   #cancelLateTimer: (() => void) | undefined;
   #running = 0;
-  #shortestRunMs = 0;
-  #searchedMs = Number.NEGATIVE_INFINITY;
   #shedMs = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
@@ -163,7 +128,7 @@ export class BatchedModel implements Model {
     this.#options = options;
     this.#policy = batchPolicy(config, options.limits);
     this.#drainPolicy = drainPolicy(this.#policy);
-    this.#runTimes = options.runTimes ?? new RunTimeModel();
+    this.#knowledge = new RunKnowledge(this.#policy.maxRows, options.runTimes);
     const { latencyTargetMs } = this.#policy;
     if (latencyTargetMs !== undefined) this.#arrivals = new ArrivalRate(rateMemoryTargets * latencyTargetMs);
     this.#queuePolicy = queuePolicy(config);
@@ -172,12 +137,17 @@ export class BatchedModel implements Model {
       windowMs: Math.max(this.#policy.maxDelayMs, latencyTargetMs ?? 0), // what waits for others to join it is no overload
     });
     this.#slotLimit = new SlotLimit(options.slotBytes, signature.maxBatchSize > 0 ? this.#policy.maxRows : 0);
-    this.#leastWait = new LeastWait(this.#policy.maxRows);
     this.#validator = new Validator(name, signature, options.freeAxes);
     this.#shares = options.shares ?? equalShares;
     this.#queue = new RequestQueue(this.#queuePolicy, (entry, reason) => this.#dropped.push({ entry, reason }), {
       shares: this.#shares,
       isArrivalOrder: config.dynamic_batching?.preserve_ordering === true,
+    });
+    this.#room = new QueueRoom(this.#queue, this.#queuePolicy, this.#slotLimit, {
+      maxQueueRequests: options.maxQueueRequests,
+      maxQueueBytes: options.maxQueueBytes,
+      onSearched: () => this.#failDropped(),
+      pushbackMs: () => this.#pushbackMs(),
     });
     if (config.dynamic_batching?.preserve_ordering === true) this.#sequencer = new ReplySequencer();
   }
@@ -263,11 +233,18 @@ export class BatchedModel implements Model {
     const policy = this.#onDrained === undefined ? this.#policy : this.#drainPolicy;
     if (this.#admission.isShedding) this.#shed(now);
     const forecast = this.#forecast(now);
-    const decision = decideBatch(this.#queue, policy, now, this.#options.slotBytes, this.#shortestRunMs, forecast);
+    const decision = decideBatch(
+      this.#queue,
+      policy,
+      now,
+      this.#options.slotBytes,
+      this.#knowledge.shortestRunMs,
+      forecast,
+    );
     if (decision.kind === "wait") this.#wakeAt(decision.untilMs);
     if (decision.kind !== "batch") return undefined;
     if (isAhead && decision.reason !== "full" && decision.rows < policy.maxRows) return undefined;
-    const { count, rows, reason, picked } = this.#limitStretch(decision, now);
+    const { count, rows, reason, picked } = this.#withinStretch(decision, now);
     const entries = picked === undefined ? this.#queue.take(count) : this.#queue.takePicked(picked);
     let requests = 0;
     let waitMs = 0;
@@ -288,32 +265,27 @@ export class BatchedModel implements Model {
     return { entries, rows, reason: isDrain ? "drain" : reason, takenMs: now, isAhead };
   }
 
-  /** The batch without those rows of a tenant with a backlog that would keep the others in it waiting (`batch-stretch.ts`). */
-  #limitStretch(decision: DecidedBatch, now: number): DecidedBatch {
+  /** The batch without those rows of a tenant with a backlog that would keep the others in it waiting. */
+  #withinStretch(decision: DecidedBatch, now: number): DecidedBatch {
     const { batchStretch: limit = Number.POSITIVE_INFINITY } = this.#options;
     if (limit === Number.POSITIVE_INFINITY || decision.count < 2 || !this.#queue.isShared(now)) return decision;
-    const all = decision.picked ?? this.#queue.first(decision.count, now, now + this.#shortestRunMs);
-    const estimate = this.#runTimes.estimate(shapeBucketOf(all));
+    const { shortestRunMs } = this.#knowledge;
+    const entries = decision.picked ?? this.#queue.first(decision.count, now, now + shortestRunMs);
+    const estimate = this.#knowledge.estimate(shapeBucketOf(entries));
     if (estimate === undefined) return decision;
-    const count = countWithinStretch(all, {
+    return limitStretch(decision, entries, {
       limit,
       predictMs: (rows) => predictRunMs(estimate, rows),
       waitingOf: (tenant) => this.#queue.requestsOf(tenant),
     });
-    if (count >= all.length) return decision;
-    const entries = all.slice(0, count);
-    const rows = entries.reduce((sum, entry) => sum + entry.rows, 0);
-    const batch = { kind: "batch", count, rows, reason: "share" } as const;
-    return decision.picked === undefined ? batch : { ...batch, picked: entries };
   }
 
   /** Whether the run under way is about to end, so that its process should have the next batch; if not, asks for a turn when it is. */
   #isLate(now: number): boolean {
     if (this.#runners.size !== 1) return false; // nobody knows whose turn ends next
-    const fromMs = this.#runUnderWay.nextFromMs(({ rows, shapeBucket }) => {
-      const estimate = this.#runTimes.estimate(shapeBucket);
-      return estimate === undefined ? undefined : predictRunMs(estimate, rows);
-    });
+    const fromMs = this.#runUnderWay.nextFromMs(({ rows, shapeBucket }) =>
+      this.#knowledge.predictMs(rows, shapeBucket),
+    );
     if (now >= fromMs) return true;
     if (fromMs < Number.POSITIVE_INFINITY && this.#cancelLateTimer === undefined) {
       this.#cancelLateTimer = this.#options.clock.after(fromMs - now, () => {
@@ -335,7 +307,7 @@ export class BatchedModel implements Model {
     if (this.#arrivals === undefined && this.#policy.lengthBuckets === undefined) return undefined;
     return {
       rowsPerMs: this.#arrivals?.perMs(now) ?? 0,
-      runTime: (shapeBucket) => this.#runTimes.estimate(shapeBucket),
+      runTime: (shapeBucket) => this.#knowledge.estimate(shapeBucket),
     };
   }
 
@@ -351,12 +323,8 @@ export class BatchedModel implements Model {
   /** A batch has its answers: one list of tensors for each entry. */
   complete(batch: Batch, record: BatchRecord, outputs: readonly (readonly Tensor[])[]): void {
     this.#onBatchEnded(batch);
-    const runMs = record.endedMs - record.takenMs;
-    this.#shortestRunMs = this.#shortestRunMs === 0 ? runMs : Math.min(this.#shortestRunMs * shortestRunDecay, runMs);
     this.#options.observers.onBatch(this.description, { ...record, ...this.#learn(batch, record) });
-    const busyMs = record.computeInputMs + record.computeInferMs + record.computeOutputMs;
-    this.#leastWait.onRan(batch.rows, batch.reason === "full" || batch.rows >= this.#policy.maxRows, busyMs);
-    this.#settle(batch, busyMs);
+    this.#settle(batch, busyTime(record));
     this.#measure(record);
     const { name, version } = this.description;
     const endedMs = this.#options.clock.now();
@@ -379,18 +347,17 @@ export class BatchedModel implements Model {
   }
 
   #learn(batch: Batch, record: BatchRecord): Required<Pick<BatchRecord, "runTime" | "shapeBucket">> {
-    const bucket = shapeBucketOf(batch.entries);
-    const busyMs = record.computeInputMs + record.computeInferMs + record.computeOutputMs;
-    const runTime = batch.isAhead
-      ? this.#runTimes.learnBusy(bucket, batch.rows, busyMs)
-      : this.#runTimes.learn(bucket, batch.rows, record.endedMs - record.takenMs, busyMs);
-    return { runTime, shapeBucket: this.#options.measurer?.bucketName(bucket) ?? onlyBucketName };
+    const { entries, rows, reason, isAhead } = batch;
+    const shapeBucket = shapeBucketOf(entries);
+    const isFull = reason === "full" || rows >= this.#policy.maxRows;
+    const runTime = this.#knowledge.learn({ rows, shapeBucket, isAhead, isFull }, record);
+    return { runTime, shapeBucket: this.#options.measurer?.bucketName(shapeBucket) ?? onlyBucketName };
   }
 
   #measure(record: BatchRecord): void {
-    const { rows, takenMs, endedMs, computeInputMs, computeInferMs, computeOutputMs } = record;
+    const { rows, takenMs, endedMs } = record;
     this.#admission.rate.record(rows, takenMs, endedMs, this.#queue.rows >= this.#policy.maxRows);
-    if (this.#admission.onRan(computeInputMs + computeInferMs + computeOutputMs, endedMs)) this.#tellLimit();
+    if (this.#admission.onRan(busyTime(record), endedMs)) this.#tellLimit();
   }
 
   #tellLimit(): void {
@@ -462,7 +429,7 @@ export class BatchedModel implements Model {
     const valid = this.#validator.validate(request, this.#isSplitAllowed(context));
     const deadlineMs = itemDeadline(request, context);
     if (context.isStreamed !== true) this.#admission.onArrived(deadlineMs - now); // a stream's is the end of all its messages
-    if (deadlineMs <= now + this.#shortestRunMs) {
+    if (deadlineMs <= now + this.#knowledge.shortestRunMs) {
       this.#doubtRunEstimate(deadlineMs);
       throw dropError("deadline", -1);
     }
@@ -471,7 +438,7 @@ export class BatchedModel implements Model {
     if (deadlineMs < Number.POSITIVE_INFINITY) this.#checkDeadline(context.tenant, level, deadlineMs, now);
     const measure = this.#options.measurer?.measure(valid.inputs, valid.rows);
     const measured = measure === undefined ? valid : { ...valid, measure };
-    this.#checkRoom(request, { tenant: context.tenant, level }, measured, now);
+    this.#room.claim(request, measured, { tenant: context.tenant, level }, now);
     return new QueueEntry(request, context, this.#sequencer?.reserve(reply) ?? reply, measured, deadlineMs);
   }
 
@@ -483,8 +450,7 @@ export class BatchedModel implements Model {
   /** A request is dropped although its deadline has not passed. */
   #doubtRunEstimate(deadlineMs: number): void {
     if (deadlineMs <= this.#options.clock.now()) return;
-    this.#shortestRunMs *= refusedRunDecay;
-    this.#leastWait.doubt();
+    this.#knowledge.doubt();
   }
 
   #isSplitAllowed(context: RequestContext): boolean {
@@ -507,82 +473,13 @@ export class BatchedModel implements Model {
     if (this.#queue.requests === 0) return;
     const rowsAhead = this.#queue.rowsAhead(tenant, level, deadlineMs, now);
     const rowsBefore = rowsAhead - (rowsAhead % this.#policy.maxRows); // the rest may share its batch
-    const finishMs = this.#leastWaitMs(rowsBefore) + this.#shortestRunMs;
+    const isVaried = this.#options.measurer !== undefined;
+    const waitMs = this.#knowledge.leastWaitMs(rowsBefore, this.#runners.size, this.#queue, isVaried);
+    const finishMs = waitMs + this.#knowledge.shortestRunMs;
     if (deadlineMs > now + finishMs) return;
     const leftMs = Math.floor(deadlineMs - now);
     const text = `the deadline is in ${leftMs} ms, and the answer could come in ${Math.ceil(finishMs)} ms, behind ${rowsAhead} rows`;
     throw new InferenceError("deadline", text, { retryAfterMs: -1 });
-  }
-
-  /**
-   * How long so many of the rows that wait take at least. Where requests differ in what they take, the latest batches tell nothing of those that wait: then
-   * no row takes more than one of the cheapest shape that waits, and nothing where that has never run.
-   */
-  #leastWaitMs(rows: number): number {
-    const latestMs = this.#leastWait.timeFor(rows, this.#runners.size);
-    if (this.#options.measurer === undefined || latestMs === 0) return latestMs;
-    const { maxRows } = this.#policy;
-    const rowMs = this.#queue.leastOfBuckets((shapeBucket) => {
-      const estimate = this.#runTimes.estimate(shapeBucket);
-      return estimate === undefined ? 0 : predictRunMs(estimate, maxRows) / maxRows;
-    });
-    return Math.min(latestMs, (rows * rowMs) / Math.max(1, this.#runners.size));
-  }
-
-  #checkRoom(request: InferenceRequest, place: QueuePlace, valid: ValidRequest, now: number): void {
-    const { inputs, rows, measure = noMeasure } = valid;
-    const bytes = inputBytes(inputs);
-    const size = sizeInBatch({ inputs, rows, byteLength: bytes, measure });
-    this.#slotLimit.check(size, size.byteLength);
-    const need = { bytes, parts: this.#partsOf(rows, this.#slotLimit.rowsOf(size)) };
-    if (this.#fullOf(place.level, need) !== undefined && now - this.#searchedMs >= fullSearchMs) {
-      this.#searchedMs = now;
-      this.#queue.expire(now);
-      this.#failDropped();
-    }
-    this.#makeRoom(request, place, need);
-  }
-
-  /**
-   * Each part of a split request takes a place in the queue. Rows alone bound nothing: a row of no elements takes no bytes.
-   * @throws InferenceError "too_large" when there can never be so many places
-   */
-  #partsOf(rows: number, maxRows: number): number {
-    const parts = rows <= maxRows ? 1 : Math.ceil(rows / maxRows);
-    const { maxQueueRequests } = this.#options;
-    if (parts === 1 || parts <= maxQueueRequests) return parts;
-    throw new InferenceError(
-      "too_large",
-      `a request of ${rows} rows takes ${parts} batches, more than the ${maxQueueRequests} requests that may wait (--max-queue-requests)`,
-      { retryAfterMs: -1 },
-    );
-  }
-
-  /** In a full queue whoever has most by weight gives way to a tenant that has less; a tenant that has most itself is refused. */
-  #makeRoom(request: InferenceRequest, { tenant, level }: QueuePlace, need: QueueNeed): void {
-    for (let full = this.#fullOf(level, need); full !== undefined; full = this.#fullOf(level, need)) {
-      const { kind, missing } = full;
-      const hasRoom =
-        kind === "bytes"
-          ? this.#queue.giveWay(tenant, inBytes, need.bytes, missing)
-          : kind === "requests"
-            ? this.#queue.giveWay(tenant, inRequests, need.parts, missing)
-            : this.#queue.giveWay(tenant, inLevel(level), 1, missing, level);
-      if (!hasRoom) throw queueFull(request, this.#pushbackMs());
-    }
-  }
-
-  /** What there is too much of to let one more in, and by how much; undefined: there is room. */
-  #fullOf(level: number, { bytes, parts }: QueueNeed): QueueExcess | undefined {
-    const { maxQueueRequests, maxQueueBytes } = this.#options;
-    const policy = this.#queuePolicy.levels[level - 1];
-    const places = policy === undefined ? 0 : this.#queue.requestsIn(level) + 1 - policy.maxRequests;
-    if (places > 0) return { kind: "level", missing: places };
-    const requests = this.#queue.requests + parts - maxQueueRequests;
-    if (requests > 0) return { kind: "requests", missing: requests };
-    const excess = this.#queue.bytes + bytes - maxQueueBytes;
-    if (this.#queue.requests === 0 || excess <= 0) return undefined; // an empty queue takes a request of any size
-    return { kind: "bytes", missing: Math.min(excess, this.#queue.bytes) };
   }
 
   #enqueue(entry: QueueEntry, level: number, now: number): void {

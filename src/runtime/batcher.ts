@@ -79,6 +79,9 @@ export type BatchDecision =
   | { readonly kind: "wait"; readonly untilMs: number }
   | { readonly kind: "empty" };
 
+/** Entries of the queue that are to run together. */
+export type DecidedBatch = Extract<BatchDecision, { readonly kind: "batch" }>;
+
 const empty: BatchDecision = { kind: "empty" };
 
 /**
