@@ -1,0 +1,110 @@
+import { createRandomSource, type RandomSource, randomGamma } from "./random.ts";
+
+/** Entries of the table that turns twelve random bits into a bin; shares are rounded to so many parts. */
+const tableSize = 2 ** 12;
+
+/**
+ * Draws windows as they come when nothing has drifted.
+ *
+ * The reference's shares are fixed when the monitor compares, and the true ones lie around them as far as its rows leave open: a Dirichlet law
+ * with the counts as its parameters, which is exactly the law of the gaps between order statistics where the edges are quantiles. Each window
+ * is a multinomial draw from true shares that are drawn anew.
+ */
+export interface NullDraws {
+  /** Counts of the next window; the same array each time. */
+  next(): Float64Array;
+}
+
+/**
+ * @param reference its counts, one for each bin. An empty bin is taken for half a row: that none was seen does not mean that none can come.
+ * @param windowRows rows of each window
+ */
+export function createNullDraws(reference: ArrayLike<number>, windowRows: number, seed: number): NullDraws {
+  const random = createRandomSource(seed);
+  const shapes = Float64Array.from(reference, (count) => Math.max(0.5, count));
+  const table = new Uint16Array(tableSize);
+  const counts = new Float64Array(shapes.length);
+  return {
+    next() {
+      fillTable(table, shapes, random);
+      counts.fill(0);
+      for (let left = windowRows; left > 0; left -= 4) {
+        // 48 random bits are four rows.
+        const bits = random() * 2 ** 48;
+        const high = Math.floor(bits / 2 ** 24);
+        const low = bits - high * 2 ** 24;
+        addDraw(counts, table[high >>> 12] as number); // twelve bits are below the table's size
+        if (left > 1) addDraw(counts, table[high & 0xfff] as number);
+        if (left > 2) addDraw(counts, table[low >>> 12] as number);
+        if (left > 3) addDraw(counts, table[low & 0xfff] as number);
+      }
+      return counts;
+    },
+  };
+}
+
+/** Draws true shares and gives each bin its part of the table. */
+function fillTable(table: Uint16Array, shapes: Float64Array, random: RandomSource): void {
+  const masses = shapes.map((shape) => randomGamma(shape, random));
+  const total = masses.reduce((sum, mass) => sum + mass, 0);
+  let sum = 0;
+  let start = 0;
+  for (let bin = 0; bin < masses.length; bin++) {
+    sum += masses[bin] as number; // bin is below length
+    const end = Math.round((sum / total) * tableSize);
+    table.fill(bin, start, end);
+    start = end;
+  }
+}
+
+function addDraw(counts: Float64Array, bin: number): void {
+  counts[bin] = (counts[bin] as number) + 1; // every bin of the table has a place
+}
+
+/** A number's law as simulated: what it exceeds with which probability when nothing has drifted. */
+export interface SimulatedTail {
+  /** The value exceeded with this probability, 0 < tail < 1. */
+  quantile(tail: number): number;
+  /** Probability of a value of at least so much. */
+  tail(value: number): number;
+}
+
+/** Share of the simulated values that the tail beyond them is fitted to. */
+const fittedShare = 0.05;
+
+/**
+ * The law of simulated values that behave like squared distances. Quantiles within the simulation are its own; beyond its last 5 % the tail is
+ * exponential with the mean excess found there, as that of every quadratic form of normal numbers is in the end. The mean excess of such a form
+ * falls towards its limit, so the extrapolated quantiles are somewhat too high and never too low.
+ */
+export function fitTail(values: Float64Array): SimulatedTail {
+  const sorted = Float64Array.from(values).sort();
+  const count = sorted.length;
+  const fitted = Math.max(1, Math.round(count * fittedShare));
+  const threshold = sorted[count - fitted - 1] ?? 0;
+  let excess = 0;
+  for (let i = count - fitted; i < count; i++) excess += ((sorted[i] as number) - threshold) / fitted;
+  const share = fitted / count;
+  return {
+    quantile(tail) {
+      if (tail <= share) return threshold + excess * Math.log(share / tail);
+      return sorted[Math.max(0, Math.min(count - 1, Math.ceil(count * (1 - tail)) - 1))] as number;
+    },
+    tail(value) {
+      if (value > threshold) return excess === 0 ? 0 : share * Math.exp((threshold - value) / excess);
+      return Math.max(share, 1 - lowerBound(sorted, value) / count);
+    },
+  };
+}
+
+/** How many sorted values lie below one. */
+function lowerBound(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
