@@ -1,8 +1,14 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
 import { InferenceError } from "./errors.ts";
+import { ModelMonitors } from "./monitor/model-monitors.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
-import { healthService, inferenceService, reflectionService } from "./protocol/definitions.ts";
+import {
+  healthService,
+  inferenceService,
+  monitorServiceDefinition,
+  reflectionService,
+} from "./protocol/definitions.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { ModelDescription } from "./runtime/model.ts";
 import { ModelLoader } from "./runtime/model-loader.ts";
@@ -62,13 +68,21 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
     warn: (message, error) => log.warn(message, { error }),
   });
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const observe = (...more: readonly Observer[]) =>
-    new ObserverList([...more, ...telemetry.observers], onObserverError);
+  const monitors = config.metrics ? createMonitors(telemetry, log) : undefined;
+  const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];
+  const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
   const placement = createPlacement(config, observe(), log);
-  const repository = createRepository(folder, { config, placement, tenants, observe, log });
+  const repository = createRepository(folder, { config, placement, tenants, observe, monitors, log });
   telemetry.setRuntimeMemory(() => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) })));
   try {
-    const grpc = createGrpcServer({ repository, config, tenants, callObserver: telemetry.callObserver, log });
+    const grpc = createGrpcServer({
+      repository,
+      config,
+      tenants,
+      monitors,
+      callObserver: telemetry.callObserver,
+      log,
+    });
     const metrics = config.metrics ? telemetry.metricsHandler : undefined;
     const http = new HttpServer({ config, repository, isStopping: () => grpc.isStopping, metrics, log });
     const grpcAddress = formatAddress(await grpc.start());
@@ -79,7 +93,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       }),
     );
     const started = repository.start().then(() => failures(repository));
-    const parts = { grpc, http, repository, placement, telemetry, config };
+    const parts = { grpc, http, repository, placement, monitors, telemetry, config };
     let stopping: Promise<boolean> | undefined;
     return {
       grpcAddress,
@@ -96,6 +110,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
     };
   } catch (error) {
     tenantsWatch?.stop();
+    monitors?.stop();
     placement.kill();
     await telemetry.shutdown(0);
     throw error;
@@ -104,7 +119,13 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
 
 /** Every method that the server answers, `package.Service/Method`. */
 function servedMethods(): readonly string[] {
-  const services = [inferenceService(), healthService(), reflectionService("v1"), reflectionService("v1alpha")];
+  const services = [
+    inferenceService(),
+    healthService(),
+    monitorServiceDefinition(),
+    reflectionService("v1"),
+    reflectionService("v1alpha"),
+  ];
   return services.flatMap((service) => Object.values(service).map(({ path }) => path.slice(1)));
 }
 
@@ -127,18 +148,29 @@ function createPlacement(config: ServeConfig, observer: Observer, log: Log): Pla
   });
 }
 
+/** Quality, data and anomalies of every model version. */
+function createMonitors({ registry, instanceId }: Telemetry, log: Log): ModelMonitors {
+  return new ModelMonitors({
+    registry,
+    serverInstance: instanceId,
+    serverVersion: packageVersion(),
+    report: (level, message, fields) => log[level](message, fields),
+  });
+}
+
 interface RepositorySurroundings {
   readonly config: ServeConfig;
   readonly placement: Placement;
   readonly tenants: TenantDirectory | undefined;
   /** Everybody who listens, beside `more`. */
   readonly observe: (...more: readonly Observer[]) => ObserverList;
+  readonly monitors: ModelMonitors | undefined;
   readonly log: Log;
 }
 
 function createRepository(
   folder: RepositoryFolder,
-  { config, placement, tenants, observe, log }: RepositorySurroundings,
+  { config, placement, tenants, observe, monitors, log }: RepositorySurroundings,
 ): ModelRepository {
   const loader = new ModelLoader({
     config,
@@ -157,6 +189,7 @@ function createRepository(
     clock: systemClock,
     observers: observe(),
     load: (source, statistics) => loader.load(source, observe(statistics)),
+    check: monitors && ((source, description) => monitors.prepare(source, description)),
     report: (level, message, fields) => log[level](message, fields),
   });
 }
@@ -180,17 +213,19 @@ interface Parts {
   readonly http: HttpServer;
   readonly repository: ModelRepository;
   readonly placement: Placement;
+  readonly monitors: ModelMonitors | undefined;
   readonly telemetry: Telemetry;
   readonly config: ServeConfig;
 }
 
 /** Health NOT_SERVING, refuse new work, let calls finish, drain the models, stop runtime processes, flush telemetry. */
-async function stop({ grpc, http, repository, placement, telemetry, config }: Parts): Promise<boolean> {
+async function stop({ grpc, http, repository, placement, monitors, telemetry, config }: Parts): Promise<boolean> {
   const deadlineMs = performance.now() + config.exitTimeoutMs;
   const afterwardsMs = Math.min(maxAfterwardsMs, config.exitTimeoutMs * afterwardsShare);
   const isClean = await grpc.stop(deadlineMs - afterwardsMs);
   const drained = repository.drain().then(() => placement.stop());
   await within(drained, Math.max(0, deadlineMs - afterwardsMs - performance.now()) + afterwardsMs / 2);
+  monitors?.stop();
   await telemetry.shutdown(Math.max(0, deadlineMs - performance.now()));
   await http.stop();
   placement.kill();

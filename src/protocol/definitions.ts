@@ -82,6 +82,11 @@ export function inferenceService(): ServiceDefinition {
   return serviceDefinition(inferenceServiceName);
 }
 
+/** What the monitor knows and is told, `sluice.monitor.v1.MonitorService`. */
+export function monitorServiceDefinition(): ServiceDefinition {
+  return serviceDefinition("sluice.monitor.v1.MonitorService");
+}
+
 /** The standard health service, `grpc.health.v1.Health`. */
 export function healthService(): ServiceDefinition {
   return serviceDefinition("grpc.health.v1.Health");

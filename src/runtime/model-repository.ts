@@ -3,6 +3,7 @@ import { parseConfigJson } from "../model/config-text.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import type { Clock } from "./clock.ts";
 import { FileOverrides } from "./file-overrides.ts";
+import type { LoadCheck } from "./load-check.ts";
 import { type Model, unknownModel } from "./model.ts";
 import type { ModelSource } from "./model-source.ts";
 import { ModelVersions } from "./model-versions.ts";
@@ -24,6 +25,8 @@ export interface ModelRepositoryOptions {
   readonly observers: Required<Observer>;
   /** Brings a version into service. `statistics` observes its requests beside {@link observers}. */
   load(source: ModelSource, statistics: Observer): Promise<LoadedVersion>;
+  /** See {@link LoadCheck}. Absent: nothing is checked. */
+  readonly check?: LoadCheck | undefined;
   /** For the log. */
   report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
@@ -200,6 +203,7 @@ export class ModelRepository implements Repository {
         clock: this.#options.clock,
         observers: this.#options.observers,
         load: (source, statistics) => this.#options.load(source, statistics),
+        check: this.#options.check,
         report: (level, message, fields) => this.#options.report(level, message, fields),
         onChange: () => this.#notify(scanned.name),
       });

@@ -1,5 +1,6 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
+import type { LoadCheck } from "./load-check.ts";
 import type { Model } from "./model.ts";
 import type { ModelSource } from "./model-source.ts";
 import type { ModelState, ModelStateDetail, Observer } from "./observer.ts";
@@ -12,6 +13,8 @@ export interface ModelVersionsOptions {
   readonly clock: Clock;
   readonly observers: Required<Observer>;
   load(source: ModelSource, statistics: Observer): Promise<LoadedVersion>;
+  /** See {@link LoadCheck}. Absent: nothing is checked. */
+  readonly check?: LoadCheck | undefined;
   report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
   /** The readiness of the model or a version has changed. */
   onChange(): void;
@@ -197,6 +200,7 @@ export class ModelVersions {
     try {
       const collector = new StatisticsCollector(this.#name, version);
       const loaded = await this.#options.load(source, collector);
+      await this.#check(source, loaded);
       const previous = record.serving;
       const before = previous ?? this.#latestServing;
       if (before !== undefined) await loaded.takeOver?.(before, previous !== undefined);
@@ -214,6 +218,16 @@ export class ModelVersions {
       if (previous !== undefined) void this.#retire(previous, this.#notReady(version));
     } catch (error) {
       this.#onLoadFailed(version, record, toInferenceError(error), this.#options.clock.now() - startMs);
+      throw error;
+    }
+  }
+
+  /** Lets others look at what was loaded before it serves; where they refuse it, it ends. */
+  async #check(source: ModelSource, loaded: LoadedVersion): Promise<void> {
+    try {
+      await this.#options.check?.(source, loaded.model.description);
+    } catch (error) {
+      void this.#retire(loaded, toInferenceError(error));
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServeConfig } from "../config.ts";
+import type { ModelMonitors } from "../monitor/model-monitors.ts";
 import { type CallObserver, nullCallObserver } from "../monitor/telemetry/call-observer.ts";
 import { inferenceService } from "../protocol/definitions.ts";
 import { statusCodes } from "../protocol/status.ts";
@@ -16,6 +17,7 @@ import { internalErrorLogger } from "./inference-surroundings.ts";
 import { type BoundAddress, Listener } from "./listener.ts";
 import { type Log, silentLog } from "./log.ts";
 import { type ServiceHandlers, serviceNames } from "./method-table.ts";
+import { monitorService } from "./monitor-service.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { ReceiveWindows } from "./receive-windows.ts";
 import { reflectionServices } from "./reflection.ts";
@@ -28,6 +30,8 @@ export interface GrpcServerOptions {
   readonly config: ServeConfig;
   /** Absent: there are no tenants. */
   readonly tenants?: TenantDirectory | undefined;
+  /** What is behind the monitor's service. Absent: there is no such service. */
+  readonly monitors?: ModelMonitors | undefined;
   /** Default: nothing is measured. */
   readonly callObserver?: CallObserver;
   /** Default: nothing is logged. */
@@ -99,7 +103,8 @@ export class GrpcServer {
         }),
       },
     };
-    const named = [inference, this.#health.service];
+    const { monitors } = options;
+    const named = [inference, this.#health.service, ...(monitors === undefined ? [] : [monitorService(monitors, log)])];
     const services = config.reflection ? [...named, ...reflectionServices(serviceNames(named))] : named;
     const { bulkWindowBytes: maxStreamBytes, bulkWindowBudgetBytes: budgetBytes } = config;
     this.#windows = new ReceiveWindows({ maxStreamBytes, budgetBytes }, () => performance.now());

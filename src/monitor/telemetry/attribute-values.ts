@@ -98,10 +98,29 @@ export const stateNames: Readonly<Record<ModelState, string>> = {
 export const restartReasons = ["crash", "timeout", "memory"] as const;
 
 /** Who could not record or export something: see `sluice.monitor.dropped`. */
-export const monitors = ["latency", "otlp_metrics", "otlp_traces", "otlp_logs"] as const;
+export const monitors = [
+  "latency",
+  "otlp_metrics",
+  "otlp_traces",
+  "otlp_logs",
+  "rows",
+  "quality",
+  "data",
+  "anomalies",
+  "outcomes",
+  "alerts",
+  "payload_log",
+] as const;
 
 /** What the monitor itself could not record, and why. */
-export const dropReasons = ["not_finite", "model_limit", "series_limit", "unknown_model", "export_failed"] as const;
+export const dropReasons = [
+  "not_finite",
+  "model_limit",
+  "series_limit",
+  "unknown_model",
+  "export_failed",
+  "exception",
+] as const;
 
 /** Whether a reason is the server's own failure, by the rule of {@link serverErrorStatuses}: a span with it is marked as an error. */
 export const isServerFailure: Readonly<Record<Reason, boolean>> = {

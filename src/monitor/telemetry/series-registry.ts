@@ -185,9 +185,24 @@ export class SeriesRegistry {
 
   /** @param common attributes of every series of the group. */
   openGroup(common: Readonly<Attributes>): SeriesGroup {
-    const group = new SeriesGroup(millisToHrTime(this.#wallClockMs()), common, this.#drops);
-    this.#groups.add(group);
+    const group = this.createGroup(common);
+    this.addGroup(group);
     return group;
+  }
+
+  /** A group that is not exported until it is added. */
+  createGroup(common: Readonly<Attributes>): SeriesGroup {
+    return new SeriesGroup(millisToHrTime(this.#wallClockMs()), common, this.#drops);
+  }
+
+  /** Exports a group from here on. */
+  addGroup(group: SeriesGroup): void {
+    this.#groups.add(group);
+  }
+
+  /** Groups that are exported. */
+  get groupCount(): number {
+    return this.#groups.size;
   }
 
   /** The group's series vanish; records into them go nowhere from here on. */

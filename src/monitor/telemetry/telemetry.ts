@@ -48,6 +48,8 @@ export interface Telemetry {
   readonly observers: readonly Observer[];
   /** The series of this server: whoever watches more opens groups of its own in it. */
   readonly registry: SeriesRegistry;
+  /** `service.instance.id` of everything exported; empty: nothing is. */
+  readonly instanceId: string;
   /** For the gRPC skin. */
   readonly callObserver: CallObserver;
   /** Answers `GET /metrics`. */
@@ -66,6 +68,7 @@ function createNullTelemetry(): Telemetry {
   return {
     observers: [],
     registry: new SeriesRegistry(),
+    instanceId: "",
     callObserver: nullCallObserver,
     async metricsHandler(response) {
       response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("metrics are switched off\n");
@@ -104,6 +107,7 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   return {
     observers: tracing === undefined ? [latency] : [latency, tracing],
     registry,
+    instanceId: String(resource.attributes["service.instance.id"] ?? ""),
     callObserver: createCallObserver(registry, options.methods ?? [], tenants),
     metricsHandler: reader.handle,
     setRuntimeMemory: observeRuntimeMemory(registry),

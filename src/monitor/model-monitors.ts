@@ -1,0 +1,192 @@
+import type { InferenceResponse } from "../inference.ts";
+import { toTimestamp } from "../model/package-messages.ts";
+import type { ModelDescription } from "../runtime/model.ts";
+import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
+import { findTask } from "./config/model-task.ts";
+import { readMonitorConfig } from "./config/monitor-config.ts";
+import { type ModelPlace, readMonitorFile } from "./config/monitor-files.ts";
+import { ModelMonitor } from "./model-monitor.ts";
+import type { CreateModelPart, ModelPartContext } from "./model-part.ts";
+import { modelParts } from "./model-parts.ts";
+import { type MonitorClock, systemMonitorClock } from "./monitor-clock.ts";
+import type { MonitorReport } from "./monitor-report.ts";
+import type { OutcomeSink } from "./prediction.ts";
+import { maxModelVersions } from "./telemetry/attribute-values.ts";
+import type { SeriesRegistry } from "./telemetry/series-registry.ts";
+
+/** What the monitors of a server are made from. */
+export interface ModelMonitorsOptions {
+  readonly registry: SeriesRegistry;
+  /** `service.instance.id` of the server's telemetry. */
+  readonly serverInstance: string;
+  readonly serverVersion: string;
+  /** For the log. */
+  report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** Default: the system's. */
+  readonly clock?: MonitorClock;
+  /** What is watched about each version. Default: everything. */
+  readonly parts?: readonly CreateModelPart[];
+}
+
+/** How often ended blocks are looked for. Blocks are seconds long at least. */
+const tickMs = 1000;
+
+/** How long evaluations keep the event loop before it gets a turn: many models may end their blocks in the same second. */
+const sliceMs = 2;
+
+/**
+ * The monitors of all model versions of a server: one observer of the runtime that hands each version's events to its own monitor, one timer
+ * that ends blocks, one report.
+ */
+export class ModelMonitors implements Observer {
+  readonly #options: ModelMonitorsOptions;
+  readonly #clock: MonitorClock;
+  readonly #startedMs: number;
+  /** Every load that was prepared. A description is one load of a version. */
+  readonly #byDescription = new WeakMap<ModelDescription, ModelMonitor>();
+  /** Those in service, by name and version. */
+  readonly #monitors = new Map<string, ModelMonitor>();
+  /** The one asked for last: most requests in a row are of one model. */
+  #lastDescription: ModelDescription | undefined;
+  #lastMonitor: ModelMonitor | undefined;
+  #cancelTick: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(options: ModelMonitorsOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemMonitorClock;
+    this.#startedMs = this.#clock.nowMs();
+    this.#tickLater();
+  }
+
+  /**
+   * Makes the monitor of a version that has been loaded and is about to become ready: reads its monitor.yaml and its reference profile.
+   * @throws InferenceError "refused" when they cannot be used; the version must not become ready then
+   */
+  prepare(place: ModelPlace, description: ModelDescription): void {
+    const config = readMonitorConfig(readMonitorFile(place));
+    const { task, note } = findTask(config, description);
+    const { registry, report } = this.#options;
+    const context: ModelPartContext = {
+      description,
+      config,
+      task,
+      taskNote: note,
+      profile: undefined,
+      signals: { signals: [], inputCount: 0 },
+      predictions: undefined,
+      series: registry.createGroup({
+        "sluice.model.name": description.name,
+        "sluice.model.version": description.version,
+      }),
+      clock: this.#clock,
+      drop: (monitor, reason, count = 1) => registry.dropped(monitor, reason).add(count),
+      report: (level, message, fields) => report(level, message, fields),
+    };
+    this.#byDescription.set(description, new ModelMonitor(context, this.#options.parts ?? modelParts));
+  }
+
+  /** The monitors of the versions in service, by name and version. */
+  monitors(): readonly ModelMonitor[] {
+    return [...this.#monitors.values()].sort((a, b) => compare(a.description, b.description));
+  }
+
+  /** Who takes outcomes of a version; undefined: it is not loaded, or its quality is not watched. */
+  outcomes(name: string, version: string): OutcomeSink | undefined {
+    return this.#monitors.get(keyOf(name, version))?.outcomes;
+  }
+
+  /** What is known at this moment. @param modelName only this model; empty: all. @param modelVersion only this version; empty: all */
+  report(modelName = "", modelVersion = ""): MonitorReport {
+    const nowMs = this.#clock.nowMs();
+    const chosen = this.monitors().filter(
+      ({ description: { name, version } }) =>
+        (modelName === "" || name === modelName) && (modelVersion === "" || version === modelVersion),
+    );
+    return {
+      at: toTimestamp(nowMs),
+      server_instance: this.#options.serverInstance,
+      server_version: this.#options.serverVersion,
+      started_at: toTimestamp(this.#startedMs),
+      models: chosen.map((monitor) => monitor.report(nowMs)),
+      history: [],
+    };
+  }
+
+  onAdmitted(model: ModelDescription, record: RequestRecord): void {
+    this.#find(model)?.onAdmitted(record);
+  }
+
+  onResponse(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void {
+    this.#find(model)?.onResponse(record, response);
+  }
+
+  onEnd(model: ModelDescription, record: RequestRecord): void {
+    this.#find(model)?.onEnd(record);
+  }
+
+  onModelState(name: string, version: string, state: ModelState, { description }: ModelStateDetail): void {
+    const key = keyOf(name, version);
+    const prepared = description === undefined ? undefined : this.#byDescription.get(description);
+    const current = this.#monitors.get(key);
+    if (prepared !== undefined && prepared !== current) {
+      if (current !== undefined) this.#close(current);
+      this.#monitors.set(key, prepared);
+      if (this.#monitors.size <= maxModelVersions) this.#options.registry.addGroup(prepared.context.series);
+      else prepared.context.drop("latency", "model_limit");
+    }
+    const monitor = this.#monitors.get(key);
+    if (monitor !== undefined) monitor.state = state;
+  }
+
+  onModelRemoved(name: string, version: string): void {
+    const monitor = this.#monitors.get(keyOf(name, version));
+    if (monitor === undefined) return;
+    this.#monitors.delete(keyOf(name, version));
+    this.#close(monitor);
+  }
+
+  /** No block ends any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTick?.();
+  }
+
+  #close(monitor: ModelMonitor): void {
+    this.#options.registry.closeGroup(monitor.context.series);
+    monitor.close();
+  }
+
+  #find(model: ModelDescription): ModelMonitor | undefined {
+    if (model === this.#lastDescription) return this.#lastMonitor;
+    this.#lastMonitor = this.#byDescription.get(model);
+    this.#lastDescription = model;
+    return this.#lastMonitor;
+  }
+
+  #tickLater(): void {
+    if (this.#isStopped) return;
+    this.#cancelTick = this.#clock.after(tickMs, () => this.#tick([...this.#monitors.values()]));
+  }
+
+  /** Ends blocks that are over, a slice at a time. */
+  #tick(left: ModelMonitor[]): void {
+    if (this.#isStopped) return;
+    const nowMs = this.#clock.nowMs();
+    for (let monitor = left.pop(); monitor !== undefined; monitor = left.pop()) {
+      const hasEvaluated = monitor.tick(nowMs);
+      if (!hasEvaluated || this.#clock.nowMs() - nowMs < sliceMs) continue;
+      this.#clock.soon(() => this.#tick(left));
+      return;
+    }
+    this.#tickLater();
+  }
+}
+
+function keyOf(name: string, version: string): string {
+  return `${name}\u0000${version}`;
+}
+
+function compare(a: ModelDescription, b: ModelDescription): number {
+  return a.name === b.name ? Number(a.version) - Number(b.version) : a.name < b.name ? -1 : 1;
+}

@@ -1,0 +1,63 @@
+import type { InferenceResponse } from "../inference.ts";
+import type { ReferenceProfile } from "../model/package-messages.ts";
+import type { ModelDescription } from "../runtime/model.ts";
+import type { RequestRecord } from "../runtime/observer.ts";
+import type { PredictionReader } from "./collect/prediction-reader.ts";
+import type { SampledRows, SignalLayout } from "./collect/sampled-rows.ts";
+import type { ModelTask } from "./config/model-task.ts";
+import type { MonitorConfig } from "./config/monitor-config.ts";
+import type { MonitorClock } from "./monitor-clock.ts";
+import type { ModelReportDraft } from "./monitor-report.ts";
+import type { OutcomeSink } from "./prediction.ts";
+import type { SeriesGroup } from "./telemetry/series-registry.ts";
+
+/**
+ * One thing that is watched about a model version: its quality, its data, its anomalies. Everything is synchronous and on the way of a request
+ * or of a timer; what it throws is counted by the engine, which goes on.
+ */
+export interface ModelPart {
+  /** For the count of what it drops, such as "quality". */
+  readonly name: string;
+  /** Takes the outcomes of the version, where this part does. */
+  readonly outcomes?: OutcomeSink;
+  /** Rows of one answered request that were chosen for row statistics. Everything is only valid during the call. */
+  onRows?(rows: SampledRows): void;
+  /** Every answered request, chosen or not: cheap things only. `atMs`: epoch milliseconds of the answer. */
+  onAnswer?(record: RequestRecord, response: InferenceResponse, atMs: number): void;
+  /** A request failed or was refused. */
+  onFailure?(record: RequestRecord, atMs: number): void;
+  /** A block of time has ended. `nowMs`: its end, epoch milliseconds, a multiple of the block's length. */
+  onBlockEnd?(nowMs: number): void;
+  /** Fills its part of the report. */
+  report(into: ModelReportDraft, nowMs: number): void;
+  /** The version was removed or replaced. */
+  close?(): void;
+}
+
+/** What a part is made from. */
+export interface ModelPartContext {
+  readonly description: ModelDescription;
+  readonly config: MonitorConfig;
+  /** Undefined: quality is not watched, and `taskNote` says why. */
+  readonly task: ModelTask | undefined;
+  readonly taskNote: string;
+  /** Undefined: there is no reference. */
+  readonly profile: ReferenceProfile | undefined;
+  /** The signals of a sampled row. */
+  readonly signals: SignalLayout;
+  /** Reads predictions out of responses; undefined without a task. */
+  readonly predictions: PredictionReader | undefined;
+  /** Series of this load of the version; they begin when it becomes ready and end with it. */
+  readonly series: SeriesGroup;
+  readonly clock: MonitorClock;
+  /** Counts what a monitor had to leave out, by its name and the reason; both from the table of sluice.monitor.dropped. */
+  drop(monitor: string, reason: string, count?: number): void;
+  /** For the log. */
+  report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+/**
+ * Makes a part for a version that is about to become ready; undefined: there is nothing to watch.
+ * @throws InferenceError "refused" when the configuration or the profile cannot be used: the version is not served then
+ */
+export type CreateModelPart = (context: ModelPartContext) => ModelPart | undefined;
