@@ -1,0 +1,311 @@
+import {
+  type CalibrationBins,
+  calibrationBinsLength,
+  createCalibrationBins,
+  defaultCalibrationBins,
+  recordConfidence,
+} from "./calibration-bins.ts";
+import { type Confusion, confusionLength, createConfusion, recordConfusion } from "./confusion.ts";
+import { float32Epsilon, logLoss } from "./log-loss.ts";
+import {
+  createScoreHistogram,
+  recordScore,
+  type ScoreHistogram,
+  scoreBin,
+  scoreHistogramLength,
+} from "./score-histogram.ts";
+import { addCompensated, addSums, compensatedLength, compensatedSum } from "./sums.ts";
+
+/** Which scores come with a predicted class: none, that of the positive one of two classes, or one for each class. */
+export type ScoreKind = "none" | "positive" | "all";
+
+/** What is counted of classified rows. */
+export interface ClassificationOptions {
+  readonly classes: number;
+  readonly scores: ScoreKind;
+  /** Index of the positive class where there are two: ranks, calibration and Brier score are about it. Default 1. */
+  readonly positiveClass?: number;
+  /** For each k: rows count as found when the true class is among the k highest scores. Needs all scores. Default: none. */
+  readonly topKs?: readonly number[];
+  /** Bins of the scores of a class. Default {@link defaultScoreBins}. */
+  readonly scoreBins?: number;
+  /** Bins of the calibration curve. Default {@link defaultCalibrationBins}. */
+  readonly calibrationBins?: number;
+  /** Probabilities are clipped by it before their logarithm is taken. Default {@link float32Epsilon}. */
+  readonly epsilon?: number;
+}
+
+/** Bins of scores: with two classes, and with more, where each class has them. */
+export function defaultScoreBins(classes: number): number {
+  return classes <= 2 ? 400 : 100;
+}
+
+/**
+ * All that the metrics of a classifier are made of, as plain sums in one array: adding two of them element by element is the same as
+ * counting all rows in one.
+ */
+export interface Classification {
+  readonly options: Required<ClassificationOptions>;
+  readonly sums: Float64Array;
+  /** The following lie in `sums`. See {@link TotalName}, {@link LossName}, {@link topHits}. */
+  readonly totals: Float64Array;
+  readonly confusion: Confusion;
+  /** Of the positive class where there are two, else by class. */
+  readonly histograms: readonly ScoreHistogram[];
+  /** Two classes: the probability of the positive one; else that of the predicted class. */
+  readonly calibration: CalibrationBins;
+}
+
+/** Places of the totals that are plain sums. */
+const place = {
+  rows: 0,
+  weight: 1,
+  squaredWeight: 2,
+  scoredRows: 3,
+  scoredWeight: 4,
+  scoredSquaredWeight: 5,
+  unusableScores: 6,
+} as const;
+
+/** Places of the compensated ones: of the weighted losses and of their squares. */
+const lossPlace = {
+  logLoss: 7,
+  squaredLogLoss: 7 + compensatedLength,
+  brier: 7 + 2 * compensatedLength,
+  squaredBrier: 7 + 3 * compensatedLength,
+} as const;
+
+/** Where the hits of the first k begin. */
+const topHitsPlace = 7 + 4 * compensatedLength;
+
+/** A sum over rows. Names with `scored`: over those whose scores could be used; `unusableScores`: the others. */
+export type TotalName = keyof typeof place;
+
+/** A weighted sum of losses over rows whose scores could be used, or of their squares. */
+export type LossName = keyof typeof lossPlace;
+
+/** Softmax in 32-bit floats may come out this much above 1. */
+const scoreTolerance = 1e-5;
+
+/** Numbers that the sums take: eight bytes each. */
+export function classificationLength(options: ClassificationOptions): number {
+  const { classes, scoreBins, calibrationBins, topKs } = resolveOptions(options);
+  const scored = histogramCount(options) * scoreHistogramLength(scoreBins) + calibrationBinsLength(calibrationBins);
+  return totalsLength(topKs) + confusionLength(classes) + (options.scores === "none" ? 0 : scored);
+}
+
+function totalsLength(topKs: readonly number[]): number {
+  return topHitsPlace + topKs.length;
+}
+
+function resolveOptions(options: ClassificationOptions): Required<ClassificationOptions> {
+  return {
+    positiveClass: 1,
+    topKs: [],
+    scoreBins: defaultScoreBins(options.classes),
+    calibrationBins: defaultCalibrationBins,
+    epsilon: float32Epsilon,
+    ...options,
+  };
+}
+
+function histogramCount({ classes, scores }: ClassificationOptions): number {
+  if (scores === "none") return 0;
+  return classes === 2 ? 1 : classes;
+}
+
+export function createClassification(options: ClassificationOptions): Classification {
+  const resolved = resolveOptions(options);
+  const { classes, scoreBins, calibrationBins, scores } = resolved;
+  const sums = new Float64Array(classificationLength(resolved));
+  let used = 0;
+  const take = (length: number) => {
+    used += length;
+    return sums.subarray(used - length, used);
+  };
+  return {
+    options: resolved,
+    sums,
+    totals: take(totalsLength(resolved.topKs)),
+    confusion: createConfusion(classes, take(confusionLength(classes))),
+    histograms: Array.from({ length: histogramCount(resolved) }, () =>
+      createScoreHistogram(scoreBins, take(scoreHistogramLength(scoreBins))),
+    ),
+    calibration: createCalibrationBins(
+      calibrationBins,
+      scores === "none"
+        ? new Float64Array(calibrationBinsLength(calibrationBins))
+        : take(calibrationBinsLength(calibrationBins)),
+    ),
+  };
+}
+
+/**
+ * Counts a row.
+ *
+ * @param actual index of the true class.
+ * @param predicted index of the predicted class; -1: none of the known ones.
+ * @param scores as `options.scores` says, from `offset` on. Not used when one of them is no probability: then only the classes count.
+ * @param weight above 0.
+ */
+export function recordClassification(
+  state: Classification,
+  actual: number,
+  predicted: number,
+  scores: ArrayLike<number>,
+  weight = 1,
+): void {
+  change(state, actual, predicted, scores, weight, 1);
+}
+
+/** Takes away a row that was counted before, with the same arguments. */
+export function revertClassification(
+  state: Classification,
+  actual: number,
+  predicted: number,
+  scores: ArrayLike<number>,
+  weight = 1,
+): void {
+  change(state, actual, predicted, scores, weight, -1);
+  if (totalOf(state, "rows") <= 0) state.sums.fill(0);
+}
+
+/** Adds what another one with the same options holds. */
+export function mergeClassification(target: Classification, source: Classification): void {
+  addSums(target.sums, source.sums, 1);
+}
+
+/** Takes away what was merged before. */
+export function subtractClassification(target: Classification, source: Classification): void {
+  addSums(target.sums, source.sums, -1);
+  if (totalOf(target, "rows") <= 0) target.sums.fill(0);
+}
+
+export function totalOf({ totals }: Classification, name: TotalName): number {
+  return totals[place[name]] ?? 0;
+}
+
+export function lossOf({ totals }: Classification, name: LossName): number {
+  return compensatedSum(totals, lossPlace[name]);
+}
+
+/** Weight of the rows whose true class was among the k highest scores. @param index of k in `options.topKs` */
+export function topHits({ totals }: Classification, index: number): number {
+  return totals[topHitsPlace + index] ?? 0;
+}
+
+function add({ totals }: Classification, name: TotalName, amount: number): void {
+  totals[place[name]] = (totals[place[name]] ?? 0) + amount;
+}
+
+function addLoss({ totals }: Classification, name: "logLoss" | "brier", loss: number, weight: number): void {
+  addCompensated(totals, weight * loss, lossPlace[name]);
+  addCompensated(totals, weight * loss * loss, lossPlace[name] + compensatedLength);
+}
+
+function change(
+  state: Classification,
+  actual: number,
+  predicted: number,
+  scores: ArrayLike<number>,
+  weight: number,
+  sign: 1 | -1,
+): void {
+  const signed = sign * weight;
+  add(state, "rows", sign);
+  add(state, "weight", signed);
+  add(state, "squaredWeight", sign * weight * weight);
+  recordConfusion(state.confusion, actual, predicted, signed);
+  if (state.options.scores === "none") return;
+  const { classes } = state.options;
+  const isKnown = actual >= 0 && actual < classes;
+  if (!isKnown || !areProbabilities(scores, state.options)) {
+    add(state, "unusableScores", sign);
+    return;
+  }
+  add(state, "scoredRows", sign);
+  add(state, "scoredWeight", signed);
+  add(state, "scoredSquaredWeight", sign * weight * weight);
+  const probability = classProbability(state.options, scores, actual);
+  const loss = logLoss(probability, state.options.epsilon);
+  addLoss(state, "logLoss", loss, signed);
+  const brier = squaredError(state.options, scores, actual);
+  addLoss(state, "brier", brier, signed);
+  recordRanks(state, actual, scores, signed);
+  recordCalibration(state, actual, predicted, scores, signed);
+}
+
+function recordCalibration(
+  { options, calibration }: Classification,
+  actual: number,
+  predicted: number,
+  scores: ArrayLike<number>,
+  signed: number,
+): void {
+  const judged = options.classes === 2 ? options.positiveClass : predicted;
+  if (judged < 0 || judged >= options.classes) return;
+  recordConfidence(calibration, classProbability(options, scores, judged), actual === judged, signed);
+}
+
+function recordRanks(
+  { options, histograms, totals }: Classification,
+  actual: number,
+  scores: ArrayLike<number>,
+  signed: number,
+): void {
+  for (const [index, histogram] of histograms.entries()) {
+    const classIndex = options.classes === 2 ? options.positiveClass : index;
+    const bin = scoreBin(classProbability(options, scores, classIndex), histogram.bins);
+    if (actual === classIndex) recordScore(histogram, bin, signed, 0);
+    else recordScore(histogram, bin, 0, signed);
+  }
+  if (options.topKs.length === 0) return;
+  const ahead = scoresAhead(scores, actual, options.classes);
+  for (const [index, k] of options.topKs.entries()) {
+    if (ahead < k) totals[topHitsPlace + index] = (totals[topHitsPlace + index] ?? 0) + signed;
+  }
+}
+
+/** How many scores a row has. */
+function scoreCount({ scores, classes }: Required<ClassificationOptions>): number {
+  return scores === "positive" ? 1 : classes;
+}
+
+/** Whether every score is a probability. Written so that NaN is none. */
+function areProbabilities(scores: ArrayLike<number>, options: Required<ClassificationOptions>): boolean {
+  for (let index = 0; index < scoreCount(options); index++) {
+    const score = scores[index] ?? Number.NaN;
+    if (!(score >= 0 && score <= 1 + scoreTolerance)) return false;
+  }
+  return true;
+}
+
+function classProbability(options: Required<ClassificationOptions>, scores: ArrayLike<number>, index: number): number {
+  if (options.scores === "all") return Math.min(1, scores[index] ?? 0);
+  const positive = Math.min(1, scores[0] ?? 0);
+  return index === options.positiveClass ? positive : 1 - positive;
+}
+
+/** Brier's: two classes, (p - y)^2 of the positive one; more, the sum over all classes. */
+function squaredError(options: Required<ClassificationOptions>, scores: ArrayLike<number>, actual: number): number {
+  const { positiveClass } = options;
+  if (options.classes === 2) {
+    return (classProbability(options, scores, positiveClass) - (actual === positiveClass ? 1 : 0)) ** 2;
+  }
+  let sum = 0;
+  for (let index = 0; index < options.classes; index++) {
+    sum += (classProbability(options, scores, index) - (index === actual ? 1 : 0)) ** 2;
+  }
+  return sum;
+}
+
+/** Classes that score higher than the true one; of equal scores the higher index comes first, as in scikit-learn's sort. */
+function scoresAhead(scores: ArrayLike<number>, actual: number, classes: number): number {
+  const score = scores[actual] ?? 0;
+  let ahead = 0;
+  for (let index = 0; index < classes; index++) {
+    const other = scores[index] ?? 0;
+    if (other > score || (other === score && index > actual)) ahead += 1;
+  }
+  return ahead;
+}
