@@ -10,6 +10,7 @@ import { StandardOutput } from "./bulk-output.ts";
 import { BulkRun, type BulkTarget, type ResumedOutput } from "./bulk-run.ts";
 import { createEncoder } from "./encoders.ts";
 import type { JobDescription } from "./journal.ts";
+import { OutputLock } from "./output-lock.ts";
 import { describeRows } from "./output-rows.ts";
 import { type BegunOutput, discardBegun, findBegun, PartialOutput, partialPath } from "./partial-output.ts";
 import { formatCount, formatTime, type ProgressState } from "./progress.ts";
@@ -57,12 +58,15 @@ export class BulkSession {
    * @throws what ended it otherwise, after saying how to continue
    */
   async run(description: JobDescription, mapping: string): Promise<ExitCode> {
+    const { output } = this.#options;
+    const lock = output === "-" ? undefined : await OutputLock.acquire(output);
     const onSignal = (signal: string) => this.#onSignal(signal);
     for (const signal of signals) this.#context.signals.on(signal, onSignal);
     try {
       await write(this.#context.stderr, mapping);
       return await this.#run(description);
     } finally {
+      await lock?.release();
       for (const signal of signals) this.#context.signals.off(signal, onSignal);
     }
   }
