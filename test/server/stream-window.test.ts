@@ -133,14 +133,14 @@ test("progress within one large answer counts: a slow reader is not given up, on
   const model = new FakeModel("big", ({ request, reply }) =>
     reply.respond(answerTo(request, { shape: [1, answerBytes / 4], data }), true),
   );
-  const harness = await GrpcHarness.start(t, new FakeRepository(model), { writeStallTimeoutMs: 300 });
+  const harness = await GrpcHarness.start(t, new FakeRepository(model), { writeStallTimeoutMs: 1_000 });
   const slow = harness.http2().open("ModelStreamInfer");
   slow.end(frame(encodeRequest("big", "slow")));
   const chunks: Buffer[] = [];
   slow.on("data", (chunk: Buffer) => {
     chunks.push(chunk);
     slow.pause();
-    setTimeout(() => slow.resume(), 3);
+    setTimeout(() => slow.resume(), 8);
   });
   const stopping = harness.http2().open("ModelStreamInfer");
   stopping.end(frame(encodeRequest("big", "stopping")));

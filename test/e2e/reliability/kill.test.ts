@@ -101,14 +101,14 @@ test("a stopped runtime process is found by the run limit", async (t) => {
   const subject = await ReliabilitySubject.start(
     t,
     {
-      slow: { zoo: "loop_slow", config: 'parameters { key: "sluice_run_timeout_ms" value { string_value: "400" } }' },
+      slow: { zoo: "loop_slow", config: 'parameters { key: "sluice_run_timeout_ms" value { string_value: "2000" } }' },
     },
     { sharedRuntimeProcesses: 1 },
   );
   const client = subject.client();
   const host = await subject.hostOf(() => client.infer(slowQuestion(50_000).request));
   process.kill(host, "SIGSTOP");
-  await assert.rejects(client.infer(slowQuestion(7).request), { status: "INTERNAL", message: /run limit of 400 ms/ });
+  await assert.rejects(client.infer(slowQuestion(7).request), { status: "INTERNAL", message: /run limit of 2000 ms/ });
   const question = slowQuestion(8);
   assertAnswers(question, await client.infer(question.request));
   assert.ok(!isAlive(host));
