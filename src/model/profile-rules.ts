@@ -1,0 +1,224 @@
+import { InferenceError } from "../errors.ts";
+import type { Signature, TensorSpec } from "../inference.ts";
+import { elementCount, isDatatype } from "../tensor.ts";
+import type {
+  CalibrationMap,
+  CategoricalProfile,
+  MahalanobisReference,
+  NumericProfile,
+  ReferenceProfile,
+  SignalProfile,
+} from "./package-messages.ts";
+
+/** Most signals of a profile. */
+export const maxProfileSignals = 2048;
+
+/** Most bins or categories of a signal. */
+export const maxProfileBins = 1000;
+
+/** Most labels, calibration maps and points of a map. */
+export const maxProfileLabels = 1000;
+const maxCalibrationPoints = 10_000;
+
+/** Most signals that the anomaly score of a row rests on: its matrix has their square. */
+export const maxAnomalySignals = 512;
+
+/** Longest name or category, characters. */
+const maxTextLength = 1024;
+
+function refuse(problem: string): InferenceError {
+  return new InferenceError("refused", `the reference profile cannot be used: ${problem}`);
+}
+
+function check(condition: boolean, problem: () => string): void {
+  if (!condition) throw refuse(problem());
+}
+
+/** Checks a profile in itself. @throws InferenceError "refused" naming the signal, what it has and what it should have */
+export function validateProfile(profile: ReferenceProfile): void {
+  const { signals, labels, calibrations } = profile;
+  check(profile.row_count > 0, () => "it rests on no rows");
+  check(
+    signals.length <= maxProfileSignals,
+    () => `it has ${signals.length} signals, at most ${maxProfileSignals} are allowed`,
+  );
+  checkUnique(
+    signals.map(({ name }) => name),
+    "signal",
+  );
+  checkUnique(labels, "label");
+  check(
+    labels.length <= maxProfileLabels,
+    () => `it has ${labels.length} labels, at most ${maxProfileLabels} are allowed`,
+  );
+  for (const signal of signals) checkSignal(signal);
+  checkUnique(
+    calibrations.map(({ class_index }) => String(class_index)),
+    "calibration of class",
+  );
+  for (const map of calibrations) checkCalibration(map, labels.length);
+  for (const { name, value } of profile.expected)
+    check(Number.isFinite(value), () => `metric '${name}' is no finite number`);
+  if (profile.anomaly !== undefined) checkAnomaly(profile.anomaly, signals);
+}
+
+function checkUnique(names: readonly string[], what: string): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    check(
+      name.length <= maxTextLength,
+      () => `a ${what} has ${name.length} characters, at most ${maxTextLength} are allowed`,
+    );
+    check(!seen.has(name), () => `${what} '${name}' is there twice`);
+    seen.add(name);
+  }
+}
+
+function checkSignal(signal: SignalProfile): void {
+  const { name, tensor, role, datatype, numeric, categorical, score } = signal;
+  check(name !== "" && tensor !== "", () => "a signal has no name or no tensor");
+  check(role === "SIGNAL_ROLE_INPUT" || role === "SIGNAL_ROLE_OUTPUT", () => `signal '${name}' has no role`);
+  check(isDatatype(datatype), () => `signal '${name}' has datatype '${datatype}', which is none`);
+  const given = [numeric, categorical, score].filter((distribution) => distribution !== undefined).length;
+  check(given === 1, () => `signal '${name}' has ${given} distributions, expected one`);
+  const numbers = numeric ?? score;
+  if (numbers !== undefined) checkNumbers(name, numbers);
+  if (categorical !== undefined) checkCategories(name, categorical);
+}
+
+function checkNumbers(name: string, profile: NumericProfile): void {
+  const { edges, counts, underflow_count, overflow_count, null_count, infinite_count, count } = profile;
+  const bins = edges.length - 1;
+  check(
+    bins >= 1 && bins <= maxProfileBins,
+    () => `signal '${name}' has ${edges.length} edges, expected 2 to ${maxProfileBins + 1}`,
+  );
+  const isAscending = edges.every((edge, i) => Number.isFinite(edge) && (i === 0 || edge > (edges[i - 1] as number)));
+  check(isAscending, () => `the edges of signal '${name}' do not ascend strictly`);
+  check(counts.length === bins, () => `signal '${name}' has ${counts.length} counts for ${bins} bins`);
+  const all = [...counts, underflow_count, overflow_count, null_count, infinite_count, count];
+  check(all.every(isCount), () => `signal '${name}' has a count that is none`);
+  const sum = counts.reduce((total, value) => total + value, underflow_count + overflow_count);
+  check(sum === count, () => `the bins of signal '${name}' hold ${sum} values, its count is ${count}`);
+  const moments = [
+    profile.mean,
+    profile.m2,
+    profile.minimum,
+    profile.maximum,
+    ...profile.quantiles.map(({ value }) => value),
+  ];
+  check(
+    moments.every(Number.isFinite) && profile.m2 >= 0,
+    () => `signal '${name}' has a moment that is no finite number`,
+  );
+}
+
+function checkCategories(name: string, { categories, other_count, null_count }: CategoricalProfile): void {
+  check(
+    categories.length <= maxProfileBins,
+    () => `signal '${name}' has ${categories.length} categories, at most ${maxProfileBins} are allowed`,
+  );
+  check(
+    [...categories.map(({ count }) => count), other_count, null_count].every(isCount),
+    () => `signal '${name}' has a count that is none`,
+  );
+  check(
+    categories.every(({ text, code }) => (text === undefined) !== (code === undefined)),
+    () => `signal '${name}' has a category without a value`,
+  );
+  checkUnique(
+    categories.map(({ text, code }) => text ?? String(code)),
+    `category of signal '${name}'`,
+  );
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function checkCalibration({ class_index: index, scores, probabilities }: CalibrationMap, labels: number): void {
+  const what = `the calibration of class ${index}`;
+  check(labels === 0 || index < labels, () => `${what} has no label, there are ${labels}`);
+  check(
+    scores.length === probabilities.length && scores.length > 0,
+    () => `${what} has ${scores.length} scores and ${probabilities.length} probabilities`,
+  );
+  check(
+    scores.length <= maxCalibrationPoints,
+    () => `${what} has ${scores.length} points, at most ${maxCalibrationPoints} are allowed`,
+  );
+  const isRising = (values: readonly number[]) =>
+    values.every((value, i) => Number.isFinite(value) && (i === 0 || value >= (values[i - 1] as number)));
+  check(isRising(scores) && isRising(probabilities), () => `${what} does not rise`);
+  check(
+    probabilities.every((p) => p >= 0 && p <= 1),
+    () => `${what} has a probability outside of 0 to 1`,
+  );
+}
+
+function checkAnomaly(
+  { signals, mean, inverse_covariance: matrix, threshold }: MahalanobisReference,
+  known: readonly SignalProfile[],
+): void {
+  const d = signals.length;
+  check(
+    d >= 1 && d <= maxAnomalySignals,
+    () => `its anomaly score rests on ${d} signals, expected 1 to ${maxAnomalySignals}`,
+  );
+  check(
+    mean.length === d && matrix.length === d * d,
+    () => `its anomaly score has ${mean.length} means and a matrix of ${matrix.length} numbers for ${d} signals`,
+  );
+  check(
+    [...mean, ...matrix, threshold].every(Number.isFinite),
+    () => "its anomaly score has a number that is not finite",
+  );
+  const names = new Map(known.map((signal) => [signal.name, signal]));
+  const wrong = signals.find(
+    (name) => names.get(name)?.role !== "SIGNAL_ROLE_INPUT" || names.get(name)?.categorical !== undefined,
+  );
+  check(wrong === undefined, () => `its anomaly score rests on '${wrong}', which is no numeric input of the profile`);
+}
+
+/** What a profile is compared with. */
+export interface ProfiledModel {
+  readonly name: string;
+  readonly version: string;
+  readonly signature: Signature;
+}
+
+/**
+ * Checks that a profile belongs to a model: its name and version, and the tensors, datatypes, columns and number of labels of its signals.
+ * @throws InferenceError "refused" naming what the profile has and what the model has
+ */
+export function checkProfileFits(profile: ReferenceProfile, model: ProfiledModel): void {
+  const { model_name: name, model_version: version } = profile;
+  check(name === "" || name === model.name, () => `it is one of model '${name}', not of '${model.name}'`);
+  check(
+    version === 0 || String(version) === model.version,
+    () => `it is one of version ${version}, not of ${model.version}`,
+  );
+  const { inputs, outputs } = model.signature;
+  for (const signal of profile.signals) checkSignalFits(signal, signal.role === "SIGNAL_ROLE_INPUT" ? inputs : outputs);
+  const labelled = outputs.find(({ labels }) => labels !== undefined);
+  const count = labelled?.labels?.length;
+  if (profile.labels.length === 0 || count === undefined) return;
+  check(
+    count === profile.labels.length,
+    () => `it has ${profile.labels.length} labels, output '${labelled?.name}' has ${count}`,
+  );
+}
+
+function checkSignalFits({ name, tensor, column, datatype, role }: SignalProfile, specs: readonly TensorSpec[]): void {
+  const kind = role === "SIGNAL_ROLE_INPUT" ? "input" : "output";
+  const spec = specs.find((candidate) => candidate.name === tensor);
+  if (spec === undefined) {
+    throw refuse(
+      `signal '${name}' is of ${kind} '${tensor}', the model has ${specs.map((known) => `'${known.name}'`).join(", ")}`,
+    );
+  }
+  check(spec.datatype === datatype, () => `signal '${name}' is ${datatype}, ${kind} '${tensor}' is ${spec.datatype}`);
+  if (spec.dims.includes(-1)) return;
+  const columns = elementCount(spec.dims);
+  check(column < columns, () => `signal '${name}' is column ${column} of ${kind} '${tensor}', which has ${columns}`);
+}
