@@ -2,6 +2,7 @@ import type { InferenceResponse } from "../inference.ts";
 import { toTimestamp } from "../model/package-messages.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
+import { PredictionReader } from "./collect/prediction-reader.ts";
 import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
 import { type ModelPlace, readMonitorFile } from "./config/monitor-files.ts";
@@ -74,7 +75,7 @@ export class ModelMonitors implements Observer {
       taskNote: note,
       profile: undefined,
       signals: { signals: [], inputCount: 0 },
-      predictions: undefined,
+      predictions: task && new PredictionReader(task, description.signature),
       series: registry.createGroup({
         "sluice.model.name": description.name,
         "sluice.model.version": description.version,
@@ -83,6 +84,9 @@ export class ModelMonitors implements Observer {
       drop: (monitor, reason, count = 1) => registry.dropped(monitor, reason).add(count),
       report: (level, message, fields) => report(level, message, fields),
     };
+    if (task === undefined && config.task === "auto") {
+      report("info", "quality is not watched", { model: description.name, version: description.version, reason: note });
+    }
     this.#byDescription.set(description, new ModelMonitor(context, this.#options.parts ?? modelParts));
   }
 
