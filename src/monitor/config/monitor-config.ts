@@ -1,7 +1,7 @@
 import type { PredictionTask } from "../prediction.ts";
 import { type AlertConfig, maxAlerts, readAlertConfig } from "./alerts.ts";
 import { type AnomalyConfig, readAnomalyConfig } from "./anomaly.ts";
-import { type ChangeConfig, maxChanges, readChangeConfig } from "./changes.ts";
+import { type ChangeConfig, defaultChanges, maxChanges, readChangeConfig } from "./changes.ts";
 import { type DriftConfig, readDriftConfig } from "./drift.ts";
 import { type PayloadLogConfig, readPayloadLogConfig } from "./payload-log.ts";
 import { type NumberRule, refused, Section } from "./section.ts";
@@ -121,7 +121,7 @@ export function readMonitorConfig(text: string): MonitorConfig {
     reference: root.text("reference"),
     drift: readDriftConfig(root.section("drift")),
     anomaly: readAnomalyConfig(root.section("anomaly")),
-    changes: root.sections("changes", maxChanges).map(readChangeConfig),
+    changes: root.has("changes") ? root.sections("changes", maxChanges).map(readChangeConfig) : defaultChanges,
     alerts: root.sections("alerts", maxAlerts).map(readAlertConfig),
     payloadLog: readPayloadLogConfig(root.section("payloadLog")),
   };
