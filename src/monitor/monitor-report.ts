@@ -222,7 +222,7 @@ export interface Alert {
   readonly since?: Timestamp;
   readonly metric: string;
   readonly value?: number;
-  readonly threshold: number;
+  readonly threshold?: number;
   readonly comparison: string;
   readonly sample_count: number;
   readonly message: string;

@@ -9,3 +9,20 @@ export async function eventuallyTrue(what: string, condition: () => boolean | Pr
     await setTimeout(10);
   }
 }
+
+/** As {@link eventuallyTrue}, for checks that throw; fails with what the last one threw. */
+export async function eventually(check: () => void | Promise<void>): Promise<void> {
+  let failure: unknown;
+  const holds = async () => {
+    try {
+      await check();
+      return true;
+    } catch (error) {
+      failure = error;
+      return false;
+    }
+  };
+  await eventuallyTrue("the check", holds).catch(() => {
+    throw failure;
+  });
+}

@@ -32,6 +32,15 @@ export function newAlertStatus(nowMs: number): AlertStatus {
   return { state: "unknown", sinceMs: nowMs, turnSinceMs: undefined, turnEvaluations: 0 };
 }
 
+/** What a number must be beyond: the threshold, and the effect threshold where there is one. */
+export function effectiveThreshold(
+  { comparison, effectThreshold }: Pick<AlertRule, "comparison" | "effectThreshold">,
+  threshold: number,
+): number {
+  if (effectThreshold === undefined) return threshold;
+  return comparison === "above" ? Math.max(threshold, effectThreshold) : Math.min(threshold, effectThreshold);
+}
+
 /** How a reading stands to a rule. */
 export function alertCondition(
   { value, samples, threshold }: AlertReading,
@@ -47,8 +56,7 @@ export function alertCondition(
   }
   if (!(samples >= minSamples)) return "unknown";
   const sign = comparison === "above" ? 1 : -1;
-  const limit = effectThreshold === undefined ? sign * threshold : Math.max(sign * threshold, sign * effectThreshold);
-  if (sign * value > limit) return "met";
+  if (sign * value > sign * effectiveThreshold({ comparison, effectThreshold }, threshold)) return "met";
   return resolveThreshold !== undefined && sign * value > sign * resolveThreshold ? "between" : "clear";
 }
 

@@ -1,0 +1,22 @@
+import type { ReferenceProfile } from "../../model/package-messages.ts";
+import type { AlertConfig } from "../config/alerts.ts";
+import type { AlertRule } from "./alert-rule.ts";
+import { type DefaultRule, defaultRules } from "./default-rules.ts";
+
+/** The rules of a model version: the default ones that its reference profile allows, changed by its monitor.yaml, then those of the file. */
+export function resolveAlertRules(
+  configs: readonly AlertConfig[],
+  profile: ReferenceProfile | undefined,
+): readonly AlertRule[] {
+  const names = new Set(configs.map(({ rule }) => rule.name));
+  const defaults = defaultRules.filter((entry) => !names.has(entry.rule.name) && applies(entry, profile));
+  const own = configs.filter(({ isEnabled }) => isEnabled);
+  return [...defaults, ...own].map(({ rule }) => rule);
+}
+
+function applies({ needs }: DefaultRule, profile: ReferenceProfile | undefined): boolean {
+  if (profile === undefined) return false;
+  if (needs === "profile") return profile.signals.length > 0;
+  if (needs === "calibration") return profile.calibrations.length > 0;
+  return profile.expected.some(({ name }) => name === needs.expected);
+}
