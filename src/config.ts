@@ -613,6 +613,25 @@ export const serveOptions = {
     description:
       "Share of requests without a caller's trace context that are traced; a caller's own sampling decision is followed.",
   },
+  alertWebhook: {
+    kind: "string",
+    default: "",
+    group: "Telemetry",
+    description:
+      "http or https URL that is sent alerts which begin or cease to fire, as JSON; empty: none is. Redirects are not followed.",
+  },
+  alertWebhookHeaderFile: {
+    kind: "string",
+    default: "",
+    group: "Telemetry",
+    description: "File with further headers of the alert webhook, a line `Name: value` each, such as authorization.",
+  },
+  alertWebhookSecretFile: {
+    kind: "string",
+    default: "",
+    group: "Telemetry",
+    description: "File with the key by which what is sent to the alert webhook is signed; empty: it is not.",
+  },
   serviceName: {
     kind: "string",
     default: "sluice",

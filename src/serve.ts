@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
 import { InferenceError } from "./errors.ts";
+import { AlertWebhook } from "./monitor/alerts/webhook.ts";
+import { type WebhookTarget, webhookTarget } from "./monitor/alerts/webhook-target.ts";
 import { ModelMonitors } from "./monitor/model-monitors.ts";
+import { systemMonitorClock } from "./monitor/monitor-clock.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
 import {
   healthService,
@@ -58,6 +61,10 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       `--load-model ${config.loadModel[0]} needs --model-control explicit: under '${config.modelControl}' every model is loaded`,
     );
   }
+  const webhookAt = webhookTarget(config);
+  if (webhookAt !== undefined && !config.metrics) {
+    throw new InferenceError("invalid", "--alert-webhook needs --metrics: without them there are no alerts");
+  }
   const log = createLog({ level: config.logLevel, format: config.logFormat });
   const folder = new RepositoryFolder(path);
   const tenants = config.tenants === "" ? undefined : new TenantDirectory();
@@ -69,6 +76,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   });
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
   const monitors = config.metrics ? createMonitors(telemetry, log) : undefined;
+  const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
   const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];
   const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
   const placement = createPlacement(config, observe(), log);
@@ -93,7 +101,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       }),
     );
     const started = repository.start().then(() => failures(repository));
-    const parts = { grpc, http, repository, placement, monitors, telemetry, config };
+    const parts = { grpc, http, repository, placement, monitors, webhook, telemetry, config };
     let stopping: Promise<boolean> | undefined;
     return {
       grpcAddress,
@@ -111,6 +119,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   } catch (error) {
     tenantsWatch?.stop();
     monitors?.stop();
+    void webhook?.stop(0);
     placement.kill();
     await telemetry.shutdown(0);
     throw error;
@@ -154,6 +163,23 @@ function createMonitors({ registry, instanceId }: Telemetry, log: Log): ModelMon
     registry,
     serverInstance: instanceId,
     serverVersion: packageVersion(),
+    report: (level, message, fields) => log[level](message, fields),
+  });
+}
+
+/** Sends alerts where `--alert-webhook` says. */
+function createWebhook(
+  target: WebhookTarget,
+  { alerts }: ModelMonitors,
+  { registry, instanceId }: Telemetry,
+  log: Log,
+): AlertWebhook {
+  return new AlertWebhook({
+    target,
+    board: alerts,
+    sender: { serverInstance: instanceId, serverVersion: packageVersion() },
+    clock: systemMonitorClock,
+    drop: (reason, count) => registry.dropped("alert_webhook", reason).add(count),
     report: (level, message, fields) => log[level](message, fields),
   });
 }
@@ -214,19 +240,30 @@ interface Parts {
   readonly repository: ModelRepository;
   readonly placement: Placement;
   readonly monitors: ModelMonitors | undefined;
+  readonly webhook: AlertWebhook | undefined;
   readonly telemetry: Telemetry;
   readonly config: ServeConfig;
 }
 
 /** Health NOT_SERVING, refuse new work, let calls finish, drain the models, stop runtime processes, flush telemetry. */
-async function stop({ grpc, http, repository, placement, monitors, telemetry, config }: Parts): Promise<boolean> {
+async function stop({
+  grpc,
+  http,
+  repository,
+  placement,
+  monitors,
+  webhook,
+  telemetry,
+  config,
+}: Parts): Promise<boolean> {
   const deadlineMs = performance.now() + config.exitTimeoutMs;
   const afterwardsMs = Math.min(maxAfterwardsMs, config.exitTimeoutMs * afterwardsShare);
   const isClean = await grpc.stop(deadlineMs - afterwardsMs);
   const drained = repository.drain().then(() => placement.stop());
   await within(drained, Math.max(0, deadlineMs - afterwardsMs - performance.now()) + afterwardsMs / 2);
   monitors?.stop();
-  await telemetry.shutdown(Math.max(0, deadlineMs - performance.now()));
+  const leftMs = Math.max(0, deadlineMs - performance.now());
+  await Promise.all([webhook?.stop(leftMs), telemetry.shutdown(leftMs)]);
   await http.stop();
   placement.kill();
   return isClean;

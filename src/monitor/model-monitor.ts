@@ -92,7 +92,32 @@ export class ModelMonitor {
         this.#onError(part, error);
       }
     }
+    this.#evaluated(endMs);
     return true;
+  }
+
+  /** The version is in service. */
+  open(): void {
+    for (const part of this.#parts) {
+      try {
+        part.open?.();
+      } catch (error) {
+        this.#onError(part, error);
+      }
+    }
+  }
+
+  /** Lets parts look at what all of them know, where one does. */
+  #evaluated(nowMs: number): void {
+    if (!this.#parts.some((part) => part.onEvaluated !== undefined)) return;
+    const report = this.report(nowMs);
+    for (const part of this.#parts) {
+      try {
+        part.onEvaluated?.(report, nowMs);
+      } catch (error) {
+        this.#onError(part, error);
+      }
+    }
   }
 
   /** What is known at this moment. */

@@ -2,6 +2,7 @@ import type { InferenceResponse } from "../inference.ts";
 import { toTimestamp } from "../model/package-messages.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
+import { AlertBoard } from "./alerts/alert-board.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
 import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
@@ -42,6 +43,8 @@ const sliceMs = 2;
 export class ModelMonitors implements Observer {
   readonly #options: ModelMonitorsOptions;
   readonly #clock: MonitorClock;
+  /** The alerts of all versions in service. */
+  readonly alerts = new AlertBoard();
   readonly #startedMs: number;
   /** Every load that was prepared. A description is one load of a version. */
   readonly #byDescription = new WeakMap<ModelDescription, ModelMonitor>();
@@ -81,6 +84,7 @@ export class ModelMonitors implements Observer {
         "sluice.model.version": description.version,
       }),
       clock: this.#clock,
+      alerts: this.alerts,
       drop: (monitor, reason, count = 1) => registry.dropped(monitor, reason).add(count),
       report: (level, message, fields) => report(level, message, fields),
     };
@@ -136,6 +140,7 @@ export class ModelMonitors implements Observer {
     if (prepared !== undefined && prepared !== current) {
       if (current !== undefined) this.#close(current);
       this.#monitors.set(key, prepared);
+      prepared.open();
       if (this.#monitors.size <= maxModelVersions) this.#options.registry.addGroup(prepared.context.series);
       else prepared.context.drop("latency", "model_limit");
     }

@@ -2,12 +2,13 @@ import type { InferenceResponse } from "../inference.ts";
 import type { ReferenceProfile } from "../model/package-messages.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { RequestRecord } from "../runtime/observer.ts";
+import type { AlertBoard } from "./alerts/alert-board.ts";
 import type { PredictionReader } from "./collect/prediction-reader.ts";
 import type { SampledRows, SignalLayout } from "./collect/sampled-rows.ts";
 import type { ModelTask } from "./config/model-task.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
 import type { MonitorClock } from "./monitor-clock.ts";
-import type { ModelReportDraft } from "./monitor-report.ts";
+import type { ModelReport, ModelReportDraft } from "./monitor-report.ts";
 import type { OutcomeSink } from "./prediction.ts";
 import type { SeriesGroup } from "./telemetry/series-registry.ts";
 
@@ -22,12 +23,16 @@ export interface ModelPart {
   readonly outcomes?: OutcomeSink;
   /** Rows of one answered request that were chosen for row statistics. Everything is only valid during the call. */
   onRows?(rows: SampledRows): void;
+  /** The version is in service. Whatever others see of it begins here: a version may be loaded beside the one that serves. */
+  open?(): void;
   /** Every answered request, chosen or not: cheap things only. `atMs`: epoch milliseconds of the answer. */
   onAnswer?(record: RequestRecord, response: InferenceResponse, atMs: number): void;
   /** A request failed or was refused. */
   onFailure?(record: RequestRecord, atMs: number): void;
   /** A block of time has ended. `nowMs`: its end, epoch milliseconds, a multiple of the block's length. */
   onBlockEnd?(nowMs: number): void;
+  /** All parts have ended the block: what they know together, without what this part and others like it add. */
+  onEvaluated?(report: ModelReport, nowMs: number): void;
   /** Fills its part of the report. */
   report(into: ModelReportDraft, nowMs: number): void;
   /** The version was removed or replaced. */
@@ -50,6 +55,8 @@ export interface ModelPartContext {
   /** Series of this load of the version; they begin when it becomes ready and end with it. */
   readonly series: SeriesGroup;
   readonly clock: MonitorClock;
+  /** Where the alerts of the server stand. */
+  readonly alerts: AlertBoard;
   /** Counts what a monitor had to leave out, by its name and the reason; both from the table of sluice.monitor.dropped. */
   drop(monitor: string, reason: string, count?: number): void;
   /** For the log. */

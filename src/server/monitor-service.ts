@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { ModelMonitors } from "../monitor/model-monitors.ts";
 import { monitorServiceDefinition } from "../protocol/definitions.ts";
+import type { AlertWatch } from "./alert-watch.ts";
 import type { AnyCallHandler } from "./call.ts";
 import type { Log } from "./log.ts";
 import type { ServiceHandlers } from "./method-table.ts";
@@ -12,7 +13,7 @@ interface ReportRequest {
 }
 
 /** sluice.monitor.v1.MonitorService over the monitors of this server. It answers while the server stops too. */
-export function monitorService(monitors: ModelMonitors, log: Log): ServiceHandlers {
+export function monitorService(monitors: ModelMonitors, watch: AlertWatch, log: Log): ServiceHandlers {
   const notYet: AnyCallHandler = unaryMethod<never, object>(() => {
     throw new InferenceError("unsupported", "this server does not offer the method");
   }, log);
@@ -22,7 +23,7 @@ export function monitorService(monitors: ModelMonitors, log: Log): ServiceHandle
     }, log),
     ReportOutcomes: notYet,
     StreamOutcomes: notYet,
-    WatchMonitors: notYet,
+    WatchMonitors: watch.handler,
     CaptureReference: notYet,
   };
   return { definition: monitorServiceDefinition(), handlers };

@@ -6,6 +6,7 @@ import { inferenceService } from "../protocol/definitions.ts";
 import { statusCodes } from "../protocol/status.ts";
 import type { Repository } from "../runtime/repository.ts";
 import { Admission, drainingError } from "./admission.ts";
+import { AlertWatch } from "./alert-watch.ts";
 import { ArrivingMessages } from "./arriving-messages.ts";
 import { YoungCollection } from "./bulk-memory.ts";
 import { errorStatus } from "./call.ts";
@@ -74,6 +75,7 @@ export class GrpcServer {
   readonly #admission: Admission;
   readonly #openCalls = new OpenCalls();
   readonly #health: Health;
+  readonly #alertWatch: AlertWatch | undefined;
   readonly #transport: GrpcJsServer;
   readonly #listener: Listener;
   readonly #windows: ReceiveWindows;
@@ -104,7 +106,13 @@ export class GrpcServer {
       },
     };
     const { monitors } = options;
-    const named = [inference, this.#health.service, ...(monitors === undefined ? [] : [monitorService(monitors, log)])];
+    const watch = monitors && new AlertWatch(monitors.alerts);
+    this.#alertWatch = watch;
+    const named = [
+      inference,
+      this.#health.service,
+      ...(monitors && watch ? [monitorService(monitors, watch, log)] : []),
+    ];
     const services = config.reflection ? [...named, ...reflectionServices(serviceNames(named))] : named;
     const { bulkWindowBytes: maxStreamBytes, bulkWindowBudgetBytes: budgetBytes } = config;
     this.#windows = new ReceiveWindows({ maxStreamBytes, budgetBytes }, () => performance.now());
@@ -156,8 +164,14 @@ export class GrpcServer {
     if (this.#config.drainDelayMs > 0) await delay(this.#config.drainDelayMs, undefined, { ref: false });
     this.#admission.drain();
     this.#listener.close();
-    this.#health.endWatchers();
+    this.#endWatchers();
     this.#idleTimer = setInterval(() => this.#openCalls.endIdle(errorStatus(drainingError())), idleLookMs).unref();
+  }
+
+  /** Ends the calls that would never end by themselves. */
+  #endWatchers(): void {
+    this.#health.endWatchers();
+    this.#alertWatch?.end();
   }
 
   /**
@@ -169,7 +183,7 @@ export class GrpcServer {
     await within(this.drain(), deadlineMs - 2 * deliveryMs);
     this.#admission.drain(); // also when the drain delay was longer than there is time
     this.#listener.close();
-    this.#health.endWatchers();
+    this.#endWatchers();
     const isClean = await within(this.#openCalls.untilEmpty(), deadlineMs - 2 * deliveryMs);
     if (!isClean) {
       this.#openCalls.endAll(errorStatus(drainingError()));

@@ -1,5 +1,5 @@
 import type { PredictionTask } from "../prediction.ts";
-import { type AlertConfig, maxAlerts, readAlertConfig } from "./alerts.ts";
+import { type AlertConfig, readAlertConfigs } from "./alerts.ts";
 import { type AnomalyConfig, readAnomalyConfig } from "./anomaly.ts";
 import { type ChangeConfig, defaultChanges, maxChanges, readChangeConfig } from "./changes.ts";
 import { type DriftConfig, readDriftConfig } from "./drift.ts";
@@ -122,7 +122,7 @@ export function readMonitorConfig(text: string): MonitorConfig {
     drift: readDriftConfig(root.section("drift")),
     anomaly: readAnomalyConfig(root.section("anomaly")),
     changes: root.has("changes") ? root.sections("changes", maxChanges).map(readChangeConfig) : defaultChanges,
-    alerts: root.sections("alerts", maxAlerts).map(readAlertConfig),
+    alerts: readAlertConfigs(root),
     payloadLog: readPayloadLogConfig(root.section("payloadLog")),
   };
   root.end();

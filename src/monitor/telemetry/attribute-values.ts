@@ -109,6 +109,7 @@ export const monitors = [
   "anomalies",
   "outcomes",
   "alerts",
+  "alert_webhook",
   "payload_log",
 ] as const;
 
@@ -120,6 +121,8 @@ export const dropReasons = [
   "unknown_model",
   "export_failed",
   "exception",
+  "queue_full",
+  "refused",
 ] as const;
 
 /** Whether a reason is the server's own failure, by the rule of {@link serverErrorStatuses}: a span with it is marked as an error. */

@@ -1,3 +1,4 @@
+import { alertInstruments } from "./alert-instruments.ts";
 import { batchInstruments } from "./batch-instruments.ts";
 import { callInstruments } from "./call-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
@@ -14,5 +15,6 @@ export const instruments = {
   ...requestInstruments,
   ...batchInstruments,
   ...modelInstruments,
+  ...alertInstruments,
   ...processInstruments,
 } as const;
