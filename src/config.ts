@@ -437,6 +437,24 @@ export const serveOptions = {
       "Most bytes by which the receive windows of all streams in the server may grow together, beyond the 64 KB that each has.",
   },
 
+  maxPredictionBytes: {
+    kind: "integer",
+    default: 256 * mebibyte,
+    min: 0,
+    max: 2 ** 40,
+    unit: "bytes",
+    group: "Telemetry",
+    description:
+      "Most memory for predictions that have an id and wait for their outcome, of all models; the oldest give way to newer ones.",
+  },
+  tokenKeyFile: {
+    kind: "string",
+    default: "",
+    group: "Telemetry",
+    description:
+      "File of the keys that prediction tokens are signed with, one a line, the first signs and all verify; read again at SIGHUP. The same on all replicas. Empty: a random key, so that tokens are of no use to other servers or after a restart.",
+  },
+
   maxMessageBytes: {
     kind: "integer",
     default: 64 * mebibyte,

@@ -5,6 +5,8 @@ import { AlertWebhook } from "./monitor/alerts/webhook.ts";
 import { type WebhookTarget, webhookTarget } from "./monitor/alerts/webhook-target.ts";
 import { ModelMonitors } from "./monitor/model-monitors.ts";
 import { systemMonitorClock } from "./monitor/monitor-clock.ts";
+import { Outcomes } from "./monitor/outcomes/outcomes.ts";
+import { TokenKeys } from "./monitor/outcomes/token-keys.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
 import {
   healthService,
@@ -39,7 +41,7 @@ export interface RunningServer {
   models(): readonly ModelDescription[];
   /** What the gRPC side holds at this moment; all zero when nobody calls. */
   load(): GrpcServerLoad;
-  /** Reads the tenants file again, as SIGHUP asks for; a file that is broken is reported and changes nothing. */
+  /** Reads the tenants file and the token keys again, as SIGHUP asks for; a file that is broken is reported and changes nothing. */
   reload(): void;
   /** Stops in the order of docs/architecture.md within the exit timeout; resolves to whether all calls ended by themselves. */
   stop(): Promise<boolean>;
@@ -75,7 +77,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
     warn: (message, error) => log.warn(message, { error }),
   });
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const monitors = config.metrics ? createMonitors(telemetry, log) : undefined;
+  const monitors = config.metrics ? createMonitors(config, telemetry, log) : undefined;
   const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
   const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];
   const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
@@ -109,7 +111,10 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       started,
       models: () => readyModels(repository),
       load: () => grpc.load,
-      reload: () => tenantsWatch?.reload(),
+      reload: () => {
+        tenantsWatch?.reload();
+        monitors?.outcomes?.reload();
+      },
       stop: () => {
         tenantsWatch?.stop();
         stopping ??= stop(parts);
@@ -158,9 +163,12 @@ function createPlacement(config: ServeConfig, observer: Observer, log: Log): Pla
 }
 
 /** Quality, data and anomalies of every model version. */
-function createMonitors({ registry, instanceId }: Telemetry, log: Log): ModelMonitors {
+function createMonitors(config: ServeConfig, { registry, instanceId }: Telemetry, log: Log): ModelMonitors {
+  const keys = new TokenKeys(config.tokenKeyFile, log);
+  const { maxPredictionBytes } = config;
   return new ModelMonitors({
     registry,
+    outcomes: new Outcomes({ registry, keys, maxPredictionBytes, clock: systemMonitorClock }),
     serverInstance: instanceId,
     serverVersion: packageVersion(),
     report: (level, message, fields) => log[level](message, fields),
@@ -203,6 +211,7 @@ function createRepository(
     placement,
     clock: systemClock,
     shares: tenants,
+    ...(monitors && { annotators: monitors }),
     report: (message, detail) => log.warn(message, { detail }),
   });
   return new ModelRepository({

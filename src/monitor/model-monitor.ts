@@ -1,4 +1,5 @@
 import type { InferenceResponse } from "../inference.ts";
+import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { ModelState, RequestRecord } from "../runtime/observer.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
@@ -11,6 +12,8 @@ import {
   type ModelReport,
   type ModelReportDraft,
 } from "./monitor-report.ts";
+import { OutcomePart } from "./outcomes/outcome-part.ts";
+import type { Outcomes } from "./outcomes/outcomes.ts";
 import type { OutcomeSink } from "./prediction.ts";
 
 /**
@@ -20,6 +23,8 @@ import type { OutcomeSink } from "./prediction.ts";
 export class ModelMonitor {
   readonly context: ModelPartContext;
   readonly #parts: readonly ModelPart[];
+  /** What answers carry when they are asked for it. */
+  readonly annotators: readonly Annotator[];
   /** Those that listen to every answer, and to every failure. */
   readonly #onAnswer: readonly ModelPart[];
   readonly #onFailure: readonly ModelPart[];
@@ -31,11 +36,15 @@ export class ModelMonitor {
 
   /**
    * @param context all but how drops are counted, which is the monitor's own
+   * @param outcomes what all versions share of outcomes; undefined: none are taken
    * @throws InferenceError "refused" when a part cannot be made of the configuration
    */
-  constructor(context: ModelPartContext, createParts: readonly CreateModelPart[]) {
+  constructor(context: ModelPartContext, createParts: readonly CreateModelPart[], outcomes?: Outcomes) {
     this.context = { ...context, drop: (monitor, reason, count) => this.#drop(context, monitor, reason, count) };
-    this.#parts = createParts.flatMap((create) => create(this.context) ?? []);
+    const watching = createParts.flatMap((create) => create(this.context) ?? []);
+    const sink = watching.find((part) => part.outcomes !== undefined)?.outcomes;
+    this.#parts = outcomes === undefined ? watching : [...watching, new OutcomePart(this.context, outcomes, sink)];
+    this.annotators = this.#parts.flatMap((part) => part.annotators ?? []);
     this.#onAnswer = this.#parts.filter((part) => part.onAnswer !== undefined);
     this.#onFailure = this.#parts.filter((part) => part.onFailure !== undefined);
     this.#blockMs = this.config.windows.blockSeconds * 1000;

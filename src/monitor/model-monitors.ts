@@ -1,5 +1,6 @@
 import type { InferenceResponse } from "../inference.ts";
 import { toTimestamp } from "../model/package-messages.ts";
+import type { Annotator, Annotators, LeftOutReason } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
 import { AlertBoard } from "./alerts/alert-board.ts";
@@ -12,7 +13,7 @@ import type { CreateModelPart, ModelPartContext } from "./model-part.ts";
 import { modelParts } from "./model-parts.ts";
 import { type MonitorClock, systemMonitorClock } from "./monitor-clock.ts";
 import type { MonitorReport } from "./monitor-report.ts";
-import type { OutcomeSink } from "./prediction.ts";
+import type { Outcomes } from "./outcomes/outcomes.ts";
 import { maxModelVersions } from "./telemetry/attribute-values.ts";
 import type { SeriesRegistry } from "./telemetry/series-registry.ts";
 
@@ -26,9 +27,13 @@ export interface ModelMonitorsOptions {
   report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
   /** Default: the system's. */
   readonly clock?: MonitorClock;
+  /** What all versions share of outcomes. Absent: none are taken. */
+  readonly outcomes?: Outcomes;
   /** What is watched about each version. Default: everything. */
   readonly parts?: readonly CreateModelPart[];
 }
+
+const noAnnotators: readonly Annotator[] = [];
 
 /** How often ended blocks are looked for. Blocks are seconds long at least. */
 const tickMs = 1000;
@@ -40,7 +45,7 @@ const sliceMs = 2;
  * The monitors of all model versions of a server: one observer of the runtime that hands each version's events to its own monitor, one timer
  * that ends blocks, one report.
  */
-export class ModelMonitors implements Observer {
+export class ModelMonitors implements Observer, Annotators {
   readonly #options: ModelMonitorsOptions;
   readonly #clock: MonitorClock;
   /** The alerts of all versions in service. */
@@ -91,7 +96,10 @@ export class ModelMonitors implements Observer {
     if (task === undefined && config.task === "auto") {
       report("info", "quality is not watched", { model: description.name, version: description.version, reason: note });
     }
-    this.#byDescription.set(description, new ModelMonitor(context, this.#options.parts ?? modelParts));
+    this.#byDescription.set(
+      description,
+      new ModelMonitor(context, this.#options.parts ?? modelParts, this.#options.outcomes),
+    );
   }
 
   /** The monitors of the versions in service, by name and version. */
@@ -99,9 +107,21 @@ export class ModelMonitors implements Observer {
     return [...this.#monitors.values()].sort((a, b) => compare(a.description, b.description));
   }
 
-  /** Who takes outcomes of a version; undefined: it is not loaded, or its quality is not watched. */
-  outcomes(name: string, version: string): OutcomeSink | undefined {
-    return this.#monitors.get(keyOf(name, version))?.outcomes;
+  /** Takes reported outcomes; undefined: none are taken. */
+  get outcomes(): Outcomes | undefined {
+    return this.#options.outcomes;
+  }
+
+  of(model: ModelDescription): readonly Annotator[] {
+    return this.#find(model)?.annotators ?? noAnnotators;
+  }
+
+  onLeftOut(model: ModelDescription, { monitor }: Annotator, reason: LeftOutReason, error?: unknown): void {
+    const { name, version } = model;
+    this.#find(model)?.context.drop(monitor, reason === "failed" ? "exception" : reason);
+    if (error === undefined) return;
+    const fields = { model: name, version, monitor, error };
+    this.#options.report("error", "an answer goes without what was asked for beside it", fields);
   }
 
   /** What is known at this moment. @param modelName only this model; empty: all. @param modelVersion only this version; empty: all */

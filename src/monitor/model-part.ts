@@ -1,5 +1,6 @@
 import type { InferenceResponse } from "../inference.ts";
 import type { ReferenceProfile } from "../model/package-messages.ts";
+import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { RequestRecord } from "../runtime/observer.ts";
 import type { AlertBoard } from "./alerts/alert-board.ts";
@@ -21,6 +22,8 @@ export interface ModelPart {
   readonly name: string;
   /** Takes the outcomes of the version, where this part does. */
   readonly outcomes?: OutcomeSink;
+  /** What answers carry when they are asked for it. */
+  readonly annotators?: readonly Annotator[];
   /** Rows of one answered request that were chosen for row statistics. Everything is only valid during the call. */
   onRows?(rows: SampledRows): void;
   /** The version is in service. Whatever others see of it begins here: a version may be loaded beside the one that serves. */

@@ -5,6 +5,7 @@ import type { AlertWatch } from "./alert-watch.ts";
 import type { AnyCallHandler } from "./call.ts";
 import type { Log } from "./log.ts";
 import type { ServiceHandlers } from "./method-table.ts";
+import type { OutcomeHandlers } from "./outcome-methods.ts";
 import { unaryMethod } from "./unary-method.ts";
 
 interface ReportRequest {
@@ -12,8 +13,16 @@ interface ReportRequest {
   readonly model_version: string;
 }
 
-/** sluice.monitor.v1.MonitorService over the monitors of this server. It answers while the server stops too. */
-export function monitorService(monitors: ModelMonitors, watch: AlertWatch, log: Log): ServiceHandlers {
+/**
+ * sluice.monitor.v1.MonitorService over the monitors of this server. It answers while the server stops too, but takes no outcomes then.
+ * @param outcomes absent: none are taken
+ */
+export function monitorService(
+  monitors: ModelMonitors,
+  watch: AlertWatch,
+  outcomes: OutcomeHandlers | undefined,
+  log: Log,
+): ServiceHandlers {
   const notYet: AnyCallHandler = unaryMethod<never, object>(() => {
     throw new InferenceError("unsupported", "this server does not offer the method");
   }, log);
@@ -23,6 +32,7 @@ export function monitorService(monitors: ModelMonitors, watch: AlertWatch, log: 
     }, log),
     ReportOutcomes: notYet,
     StreamOutcomes: notYet,
+    ...outcomes,
     WatchMonitors: watch.handler,
     CaptureReference: notYet,
   };

@@ -10,11 +10,11 @@ import { unaryMethod } from "./unary-method.ts";
 /** Outcomes of a report that are taken before the event loop may turn: a fraction of a millisecond. */
 const sliceOutcomes = 64;
 
+/** Who answers the two methods that take outcomes. */
+export type OutcomeHandlers = Readonly<Record<"ReportOutcomes" | "StreamOutcomes", AnyCallHandler>>;
+
 /** The handlers of the two methods that take outcomes. Predictions never wait for them. */
-export function outcomeHandlers(
-  surroundings: OutcomeSurroundings,
-  log: Log,
-): Readonly<Record<"ReportOutcomes" | "StreamOutcomes", AnyCallHandler>> {
+export function outcomeHandlers(surroundings: OutcomeSurroundings, log: Log): OutcomeHandlers {
   return {
     ReportOutcomes: unaryMethod<Buffer, Buffer>((bytes, call) => report(bytes, call, surroundings), log),
     StreamOutcomes: (call: Call<Buffer>) => new OutcomeStream(call, surroundings),

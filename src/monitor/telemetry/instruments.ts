@@ -2,6 +2,7 @@ import { alertInstruments } from "./alert-instruments.ts";
 import { batchInstruments } from "./batch-instruments.ts";
 import { callInstruments } from "./call-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
+import { outcomeInstruments } from "./outcome-instruments.ts";
 import { processInstruments } from "./process-instruments.ts";
 import { requestInstruments } from "./request-instruments.ts";
 
@@ -16,5 +17,6 @@ export const instruments = {
   ...batchInstruments,
   ...modelInstruments,
   ...alertInstruments,
+  ...outcomeInstruments,
   ...processInstruments,
 } as const;
