@@ -7,6 +7,7 @@ import { ModelMonitors } from "./monitor/model-monitors.ts";
 import { systemMonitorClock } from "./monitor/monitor-clock.ts";
 import { Outcomes } from "./monitor/outcomes/outcomes.ts";
 import { TokenKeys } from "./monitor/outcomes/token-keys.ts";
+import type { LogListener } from "./monitor/telemetry/log-records.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
 import {
   healthService,
@@ -67,15 +68,19 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   if (webhookAt !== undefined && !config.metrics) {
     throw new InferenceError("invalid", "--alert-webhook needs --metrics: without them there are no alerts");
   }
-  const log = createLog({ level: config.logLevel, format: config.logFormat });
+  const logOptions = { level: config.logLevel, format: config.logFormat };
+  let push: LogListener | undefined; // once there is somebody to push to
+  const log = createLog({ ...logOptions, also: (...line) => push?.(...line) });
   const folder = new RepositoryFolder(path);
   const tenants = config.tenants === "" ? undefined : new TenantDirectory();
   const tenantsWatch = tenants && new TenantsWatch(config.tenants, tenants, systemClock, log);
+  const unpushed = createLog(logOptions); // that nothing can be pushed
   const telemetry = startTelemetry(config, {
     methods: servedMethods(),
     serviceVersion: packageVersion(),
-    warn: (message, error) => log.warn(message, { error }),
+    warn: (message, error) => unpushed.warn(message, { error }),
   });
+  push = telemetry.logListener;
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
   const monitors = config.metrics ? createMonitors(config, telemetry, log) : undefined;
   const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
@@ -212,7 +217,7 @@ function createRepository(
     clock: systemClock,
     shares: tenants,
     ...(monitors && { annotators: monitors }),
-    report: (message, detail) => log.warn(message, { detail }),
+    report: (message, detail, trace) => log.warn(message, { detail, ...trace }),
   });
   return new ModelRepository({
     folder,
