@@ -2,6 +2,8 @@ import type { InferenceResponse } from "../inference.ts";
 import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { ModelState, RequestRecord } from "../runtime/observer.ts";
+import { RowCollector } from "./collect/row-collector.ts";
+import { RowSampler } from "./collect/row-sampler.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
 import type { CreateModelPart, ModelPart, ModelPartContext } from "./model-part.ts";
 import {
@@ -28,6 +30,10 @@ export class ModelMonitor {
   /** Those that listen to every answer, and to every failure. */
   readonly #onAnswer: readonly ModelPart[];
   readonly #onFailure: readonly ModelPart[];
+  /** Chooses rows for row statistics. */
+  readonly sampler: RowSampler;
+  /** Undefined: nobody looks at rows. */
+  readonly #rows: RowCollector | undefined;
   readonly #dropped = new Map<string, { readonly monitor: string; readonly reason: string; count: number }>();
   readonly #failed = new Set<ModelPart>();
   readonly #blockMs: number;
@@ -47,6 +53,8 @@ export class ModelMonitor {
     this.annotators = this.#parts.flatMap((part) => part.annotators ?? []);
     this.#onAnswer = this.#parts.filter((part) => part.onAnswer !== undefined);
     this.#onFailure = this.#parts.filter((part) => part.onFailure !== undefined);
+    this.sampler = new RowSampler(this.config.quality.maxRowsPerSecond);
+    this.#rows = this.#createCollector();
     this.#blockMs = this.config.windows.blockSeconds * 1000;
     this.#blockEndMs = this.#nextBlockEnd(context.clock.nowMs());
   }
@@ -64,10 +72,13 @@ export class ModelMonitor {
     return this.#parts.find((part) => part.outcomes !== undefined)?.outcomes;
   }
 
-  onAdmitted(_record: RequestRecord): void {}
+  onAdmitted(record: RequestRecord): void {
+    this.#rows?.onAdmitted(record);
+  }
 
   onResponse(record: RequestRecord, response: InferenceResponse): void {
     const atMs = this.context.clock.epochMsOf(record.endedMs);
+    this.#rows?.onResponse(record, response, atMs);
     for (const part of this.#onAnswer) {
       try {
         part.onAnswer?.(record, response, atMs);
@@ -78,6 +89,7 @@ export class ModelMonitor {
   }
 
   onEnd(record: RequestRecord): void {
+    this.#rows?.onEnd(record);
     if (record.error === undefined) return;
     const atMs = this.context.clock.epochMsOf(record.endedMs);
     for (const part of this.#onFailure) {
@@ -91,6 +103,7 @@ export class ModelMonitor {
 
   /** Time has passed: ends the block that is over. Returns whether one was; takes up to a few milliseconds then. */
   tick(nowMs: number): boolean {
+    this.sampler.adapt(nowMs);
     if (nowMs < this.#blockEndMs) return false;
     const endMs = Math.floor(nowMs / this.#blockMs) * this.#blockMs;
     this.#blockEndMs = this.#nextBlockEnd(nowMs);
@@ -164,6 +177,24 @@ export class ModelMonitor {
         this.#onError(part, error);
       }
     }
+  }
+
+  #createCollector(): RowCollector | undefined {
+    const parts = this.#parts.filter((part) => part.onRows !== undefined);
+    if (parts.length === 0) return undefined;
+    const { description, signals } = this.context;
+    return new RowCollector(description.signature, signals, this.sampler, {
+      onRows: (rows) => {
+        for (const part of parts) {
+          try {
+            part.onRows?.(rows);
+          } catch (error) {
+            this.#onError(part, error);
+          }
+        }
+      },
+      onLost: (rows) => this.context.drop("rows", "memory", rows),
+    });
   }
 
   #nextBlockEnd(nowMs: number): number {

@@ -5,9 +5,11 @@ import type { ModelDescription } from "../runtime/model.ts";
 import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
 import { AlertBoard } from "./alerts/alert-board.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
+import { signalLayout } from "./collect/signal-layout.ts";
 import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
 import { type ModelPlace, readMonitorFile } from "./config/monitor-files.ts";
+import { readReferenceFile } from "./config/reference-file.ts";
 import { ModelMonitor } from "./model-monitor.ts";
 import type { CreateModelPart, ModelPartContext } from "./model-part.ts";
 import { modelParts } from "./model-parts.ts";
@@ -74,15 +76,18 @@ export class ModelMonitors implements Observer, Annotators {
    */
   prepare(place: ModelPlace, description: ModelDescription): void {
     const config = readMonitorConfig(readMonitorFile(place));
-    const { task, note } = findTask(config, description);
+    const found = readReferenceFile(place, config.reference, description);
+    const profile = found?.profile;
+    const { task, note } = findTask(config, description, profile?.labels);
     const { registry, report } = this.#options;
     const context: ModelPartContext = {
       description,
       config,
       task,
       taskNote: note,
-      profile: undefined,
-      signals: { signals: [], inputCount: 0 },
+      profile,
+      profileSource: found?.source ?? "",
+      signals: signalLayout(description.signature, profile, config.data.maxColumns),
       predictions: task && new PredictionReader(task, description.signature),
       series: registry.createGroup({
         "sluice.model.name": description.name,

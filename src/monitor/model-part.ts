@@ -51,6 +51,8 @@ export interface ModelPartContext {
   readonly taskNote: string;
   /** Undefined: there is no reference. */
   readonly profile: ReferenceProfile | undefined;
+  /** Name of its file; empty: there is none. */
+  readonly profileSource: string;
   /** The signals of a sampled row. */
   readonly signals: SignalLayout;
   /** Reads predictions out of responses; undefined without a task. */

@@ -122,6 +122,7 @@ export const dropReasons = [
   "unknown_model",
   "export_failed",
   "exception",
+  "memory",
   "queue_full",
   "refused",
   "memory",
