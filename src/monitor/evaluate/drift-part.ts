@@ -6,7 +6,7 @@ import type { SampledRows } from "../collect/sampled-rows.ts";
 import { type DriftConfig, leastWindowRows } from "../config/drift.ts";
 import type { ModelPart, ModelPartContext } from "../model-part.ts";
 import type { DataReport, ModelReportDraft, SignalReport } from "../monitor-report.ts";
-import { maxDriftSeries } from "../telemetry/drift-instruments.ts";
+import { maxDriftSeries, maxDriftSignals } from "../telemetry/drift-instruments.ts";
 import { DriftEvaluator, type DriftTurn } from "./drift-evaluator.ts";
 import { createSignalReference, type SignalReference } from "./drift-reference.ts";
 import { DriftSeries } from "./drift-series.ts";
@@ -68,13 +68,13 @@ class DriftPart implements ModelPart {
   constructor(context: ModelPartContext, profile: ReferenceProfile) {
     this.#context = context;
     this.#config = context.config.drift;
-    this.#source = sourceOf(profile);
+    this.#source = sourceOf(profile, "reference_profile.pb");
     const { references, places, note } = chooseSignals(context, profile);
     this.#references = references;
     this.#places = places;
     this.#note = note;
     this.#evaluator = new DriftEvaluator(this.#config, references);
-    const exported = references.slice(0, context.config.data.exportSignals);
+    const exported = references.slice(0, Math.min(context.config.data.exportSignals, maxDriftSignals));
     checkSeries(exported, this.#config);
     this.#series = new DriftSeries(context.series, this.#evaluator, exported, this.#config);
     const profiles = references.map((reference) => reference.profile);
@@ -153,9 +153,9 @@ class DriftPart implements ModelPart {
 }
 
 /** Where a reference comes from, in a few words. */
-function sourceOf({ row_count: rows, created_at: at }: ReferenceProfile): string {
+function sourceOf({ row_count: rows, created_at: at }: ReferenceProfile, file: string): string {
   const when = at === undefined ? "" : `, made ${new Date(at.seconds * 1000).toISOString().slice(0, 10)}`;
-  return `profile of ${rows} rows${when}`;
+  return `${file === "" ? "profile" : file}, ${rows} rows${when}`;
 }
 
 interface ChosenSignals {

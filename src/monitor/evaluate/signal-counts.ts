@@ -51,12 +51,18 @@ export function createSignalCounts({ numeric, score, categorical }: SignalProfil
 export function recordSignal(counts: SignalCounts, value: number, mark: number): void {
   if (counts.kind === "categorical") {
     const known = counts.counts.length - 2;
-    const place = mark === markOk ? value : mark === markUnseen ? known : known + 1;
-    counts.counts[place] = (counts.counts[place] as number) + 1; // a category's number is its index in the reference
+    if (mark === markOk)
+      addOne(counts.counts, value); // a category's number is its index in the reference
+    else if (mark === markUnseen) addOne(counts.counts, known);
+    else if (mark === markNull || mark === markNan) addOne(counts.counts, known + 1);
   } else if (mark === markOk) recordNumber(counts.histogram, value);
   else if (mark === markNan) recordNumber(counts.histogram, Number.NaN);
   else if (mark === markInfinite) recordNumber(counts.histogram, Number.POSITIVE_INFINITY);
-  else if (mark === markNull) counts.nulls[0] = (counts.nulls[0] as number) + 1; // it has one place
+  else if (mark === markNull) addOne(counts.nulls, 0);
+}
+
+function addOne(counts: Float64Array, place: number): void {
+  counts[place] = (counts[place] as number) + 1; // every place is below length
 }
 
 /** Adds what others of the same signal have counted. */
@@ -174,7 +180,8 @@ function anomalyCounts(
   }
   const numbers = numeric ?? score;
   if (numbers === undefined) return { counts: [], total: 0 };
-  const outside = numbers.underflow_count + numbers.overflow_count;
+  // A score has no range that it would have to keep: it is told of as drift.
+  const outside = score === undefined ? numbers.underflow_count + numbers.overflow_count : 0;
   const counts = [
     ["null", nulls],
     ["nan", numbers.null_count - nulls],

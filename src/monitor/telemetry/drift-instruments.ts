@@ -5,9 +5,12 @@ import type { Instrument } from "./instrument.ts";
 /** Scores of a model version with series of their own: features and outputs times methods. */
 export const maxDriftSeries = 2000;
 
+/** Features and outputs among them, whatever data.exportSignals allows. */
+export const maxDriftSignals = 1000;
+
 const driftAttributes = [
   ...modelAttributes,
-  { key: "sluice.feature", values: maxDriftSeries },
+  { key: "sluice.feature", values: maxDriftSignals },
   { key: "sluice.method", values: driftMethods },
 ] as const;
 

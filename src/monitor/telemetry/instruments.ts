@@ -1,6 +1,7 @@
 import { alertInstruments } from "./alert-instruments.ts";
 import { batchInstruments } from "./batch-instruments.ts";
 import { callInstruments } from "./call-instruments.ts";
+import { driftInstruments } from "./drift-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
 import { outcomeInstruments } from "./outcome-instruments.ts";
 import { processInstruments } from "./process-instruments.ts";
@@ -18,5 +19,6 @@ export const instruments = {
   ...modelInstruments,
   ...alertInstruments,
   ...outcomeInstruments,
+  ...driftInstruments,
   ...processInstruments,
 } as const;
