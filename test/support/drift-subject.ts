@@ -53,6 +53,7 @@ export function layoutOf({ signals }: ReferenceProfile): SignalLayout {
       maximum: numeric?.maximum ?? 0,
     })) as SignalLayout["signals"],
     inputCount: signals.length,
+    note: "",
   };
 }
 

@@ -68,7 +68,7 @@ class DriftPart implements ModelPart {
   constructor(context: ModelPartContext, profile: ReferenceProfile) {
     this.#context = context;
     this.#config = context.config.drift;
-    this.#source = sourceOf(profile, "reference_profile.pb");
+    this.#source = sourceOf(profile, context.profileSource);
     const { references, places, note } = chooseSignals(context, profile);
     this.#references = references;
     this.#places = places;
@@ -155,7 +155,7 @@ class DriftPart implements ModelPart {
 /** Where a reference comes from, in a few words. */
 function sourceOf({ row_count: rows, created_at: at }: ReferenceProfile, file: string): string {
   const when = at === undefined ? "" : `, made ${new Date(at.seconds * 1000).toISOString().slice(0, 10)}`;
-  return `${file === "" ? "profile" : file}, ${rows} rows${when}`;
+  return `${file}, ${rows} rows${when}`;
 }
 
 interface ChosenSignals {

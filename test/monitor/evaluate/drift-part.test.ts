@@ -25,7 +25,7 @@ function subject(yaml: string, profile: ReferenceProfile | null = profileOf(clea
   const registry = new SeriesRegistry(() => clock.nowMs());
   const logged: string[] = [];
   const series = registry.openGroup({ "sluice.model.name": "m", "sluice.model.version": "1" });
-  const layout = profile === null ? { signals: [], inputCount: 0 } : layoutOf(profile);
+  const layout = profile === null ? { signals: [], inputCount: 0, note: "" } : layoutOf(profile);
   const context = {
     description: describe("m"),
     config: readMonitorConfig(yaml),
