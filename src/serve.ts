@@ -88,7 +88,9 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
   const placement = createPlacement(config, observe(), log);
   const repository = createRepository(folder, { config, placement, tenants, observe, monitors, log });
-  telemetry.setRuntimeMemory(() => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) })));
+  const runtimeMemory = () => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) }));
+  telemetry.setRuntimeMemory(runtimeMemory);
+  monitors?.setRuntimeBytes(() => runtimeMemory().reduce((sum, { bytes }) => sum + bytes, 0));
   try {
     const grpc = createGrpcServer({
       repository,

@@ -1,10 +1,11 @@
 import type { InferenceResponse } from "../inference.ts";
 import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
-import type { ModelState, RequestRecord } from "../runtime/observer.ts";
+import type { BatchRecord, ModelState, RequestRecord } from "../runtime/observer.ts";
 import { RowCollector } from "./collect/row-collector.ts";
 import { RowSampler } from "./collect/row-sampler.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
+import { TrafficHistory, trafficIntervalSeconds } from "./evaluate/traffic-history.ts";
 import type { CreateModelPart, ModelPart, ModelPartContext } from "./model-part.ts";
 import {
   type Dropped,
@@ -34,6 +35,7 @@ export class ModelMonitor {
   readonly sampler: RowSampler;
   /** Undefined: nobody looks at rows. */
   readonly #rows: RowCollector | undefined;
+  readonly #traffic: TrafficHistory;
   readonly #dropped = new Map<string, { readonly monitor: string; readonly reason: string; count: number }>();
   readonly #failed = new Set<ModelPart>();
   readonly #blockMs: number;
@@ -55,7 +57,9 @@ export class ModelMonitor {
     this.#onFailure = this.#parts.filter((part) => part.onFailure !== undefined);
     this.sampler = new RowSampler(this.config.quality.maxRowsPerSecond);
     this.#rows = this.#createCollector();
-    this.#blockMs = this.config.windows.blockSeconds * 1000;
+    const { blockSeconds } = this.config.windows;
+    this.#traffic = new TrafficHistory(trafficIntervalSeconds(blockSeconds), context.clock.nowMs());
+    this.#blockMs = blockSeconds * 1000;
     this.#blockEndMs = this.#nextBlockEnd(context.clock.nowMs());
   }
 
@@ -73,7 +77,16 @@ export class ModelMonitor {
   }
 
   onAdmitted(record: RequestRecord): void {
+    this.#traffic.onAdmitted();
     this.#rows?.onAdmitted(record);
+  }
+
+  onTaken(requests: number): void {
+    this.#traffic.onTaken(requests);
+  }
+
+  onBatch(record: BatchRecord): void {
+    this.#traffic.onBatch(record);
   }
 
   onResponse(record: RequestRecord, response: InferenceResponse): void {
@@ -89,6 +102,7 @@ export class ModelMonitor {
   }
 
   onEnd(record: RequestRecord): void {
+    this.#traffic.onEnd(record);
     this.#rows?.onEnd(record);
     if (record.error === undefined) return;
     const atMs = this.context.clock.epochMsOf(record.endedMs);
@@ -104,6 +118,7 @@ export class ModelMonitor {
   /** Time has passed: ends the block that is over. Returns whether one was; takes up to a few milliseconds then. */
   tick(nowMs: number): boolean {
     this.sampler.adapt(nowMs);
+    this.#traffic.tick(nowMs);
     if (nowMs < this.#blockEndMs) return false;
     const endMs = Math.floor(nowMs / this.#blockMs) * this.#blockMs;
     this.#blockEndMs = this.#nextBlockEnd(nowMs);
@@ -150,7 +165,7 @@ export class ModelMonitor {
       model_version: version,
       state: this.state,
       execution_provider: provider.actual,
-      history: [],
+      history: this.#traffic.points(),
       quality: emptyQuality(this.context.taskNote),
       data: emptyData(""),
       anomalies: emptyAnomalies(""),

@@ -2,7 +2,7 @@ import type { InferenceResponse } from "../inference.ts";
 import { toTimestamp } from "../model/package-messages.ts";
 import type { Annotator, Annotators, LeftOutReason } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
-import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
+import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
 import { AlertBoard } from "./alerts/alert-board.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
 import { signalLayout } from "./collect/signal-layout.ts";
@@ -10,6 +10,7 @@ import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
 import { type ModelPlace, readMonitorFile } from "./config/monitor-files.ts";
 import { readReferenceFile } from "./config/reference-file.ts";
+import { type ServerGauges, ServerHistory, systemGauges } from "./evaluate/server-history.ts";
 import { ModelMonitor } from "./model-monitor.ts";
 import type { CreateModelPart, ModelPartContext } from "./model-part.ts";
 import { modelParts } from "./model-parts.ts";
@@ -27,6 +28,8 @@ export interface ModelMonitorsOptions {
   readonly serverVersion: string;
   /** For the log. */
   report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** What is measured of this process. Default: the process's own. */
+  readonly gauges?: ServerGauges;
   /** Default: the system's. */
   readonly clock?: MonitorClock;
   /** What all versions share of outcomes. Absent: none are taken. */
@@ -60,6 +63,8 @@ export class ModelMonitors implements Observer, Annotators {
   /** The one asked for last: most requests in a row are of one model. */
   #lastDescription: ModelDescription | undefined;
   #lastMonitor: ModelMonitor | undefined;
+  readonly #history: ServerHistory;
+  #readRuntimeBytes: () => number = () => 0;
   #cancelTick: (() => void) | undefined;
   #isStopped = false;
 
@@ -67,6 +72,8 @@ export class ModelMonitors implements Observer, Annotators {
     this.#options = options;
     this.#clock = options.clock ?? systemMonitorClock;
     this.#startedMs = this.#clock.nowMs();
+    const gauges = options.gauges ?? systemGauges(() => this.#readRuntimeBytes());
+    this.#history = new ServerHistory(gauges, this.#startedMs);
     this.#tickLater();
   }
 
@@ -142,12 +149,20 @@ export class ModelMonitors implements Observer, Annotators {
       server_version: this.#options.serverVersion,
       started_at: toTimestamp(this.#startedMs),
       models: chosen.map((monitor) => monitor.report(nowMs)),
-      history: [],
+      history: this.#history.points(),
     };
   }
 
   onAdmitted(model: ModelDescription, record: RequestRecord): void {
     this.#find(model)?.onAdmitted(record);
+  }
+
+  onTaken(model: ModelDescription, requests: number): void {
+    this.#find(model)?.onTaken(requests);
+  }
+
+  onBatch(model: ModelDescription, record: BatchRecord): void {
+    this.#find(model)?.onBatch(record);
   }
 
   onResponse(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void {
@@ -180,9 +195,15 @@ export class ModelMonitors implements Observer, Annotators {
     this.#close(monitor);
   }
 
+  /** Gives the source of the runtime processes' resident memory, in bytes. */
+  setRuntimeBytes(read: () => number): void {
+    this.#readRuntimeBytes = read;
+  }
+
   /** No block ends any more. */
   stop(): void {
     this.#isStopped = true;
+    this.#history.stop();
     this.#cancelTick?.();
   }
 
@@ -200,7 +221,10 @@ export class ModelMonitors implements Observer, Annotators {
 
   #tickLater(): void {
     if (this.#isStopped) return;
-    this.#cancelTick = this.#clock.after(tickMs, () => this.#tick([...this.#monitors.values()]));
+    this.#cancelTick = this.#clock.after(tickMs, () => {
+      this.#history.tick(this.#clock.nowMs());
+      this.#tick([...this.#monitors.values()]);
+    });
   }
 
   /** Ends blocks that are over, a slice at a time. */

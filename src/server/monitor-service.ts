@@ -1,5 +1,6 @@
 import { InferenceError } from "../errors.ts";
 import type { ModelMonitors } from "../monitor/model-monitors.ts";
+import { summaryOf } from "../monitor/report-summary.ts";
 import { monitorServiceDefinition } from "../protocol/definitions.ts";
 import type { AlertWatch } from "./alert-watch.ts";
 import type { AnyCallHandler } from "./call.ts";
@@ -11,6 +12,7 @@ import { unaryMethod } from "./unary-method.ts";
 interface ReportRequest {
   readonly model_name: string;
   readonly model_version: string;
+  readonly summary: boolean;
 }
 
 /**
@@ -27,8 +29,9 @@ export function monitorService(
     throw new InferenceError("unsupported", "this server does not offer the method");
   }, log);
   const handlers: Readonly<Record<string, AnyCallHandler>> = {
-    GetMonitorReport: unaryMethod(({ model_name, model_version }: ReportRequest) => {
-      return { report: monitors.report(model_name, model_version) };
+    GetMonitorReport: unaryMethod(({ model_name, model_version, summary }: ReportRequest) => {
+      const report = monitors.report(model_name, model_version);
+      return { report: summary ? summaryOf(report) : report };
     }, log),
     ReportOutcomes: notYet,
     StreamOutcomes: notYet,
