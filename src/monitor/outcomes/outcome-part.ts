@@ -103,6 +103,7 @@ export class OutcomePart implements ModelPart {
       const atMs = this.#context.clock.nowMs();
       const rows = watched.reader.open(response, atMs);
       if (rows > 0) this.#model.keep(id, atMs, rows, copyFrom(watched.reader));
+      watched.reader.close();
     }
     return { parameters: new Map([[predictionIdParameter, id]]) };
   }
@@ -124,12 +125,16 @@ export class OutcomePart implements ModelPart {
     if (rows === 0) return undefined;
     this.#model?.addTokens(rows);
     const batch = tokens.begin(rows);
-    if (batch.next(reader)) return { output: batch.tensor };
+    const isComplete = batch.next(reader);
+    reader.close();
+    if (isComplete) return { output: batch.tensor };
     return new Promise((resolve, reject) => {
       const goOn = () => {
         try {
           reader.open(response, atMs); // others have turned it to theirs
-          if (batch.next(reader)) resolve({ output: batch.tensor });
+          const isDone = batch.next(reader);
+          reader.close();
+          if (isDone) resolve({ output: batch.tensor });
           else clock.soon(goOn);
         } catch (error) {
           reject(error);
