@@ -1,6 +1,6 @@
 import type { Signature, TensorSpec } from "../../inference.ts";
+import { columnCount } from "../../model/guess-task.ts";
 import type { ReferenceProfile, SignalProfile, SignalRole } from "../../model/package-messages.ts";
-import { columnCount } from "../config/guess-task.ts";
 import { type Signal, type SignalLayout, type TensorStatistic, tensorStatistics } from "./sampled-rows.ts";
 
 /** Most signals of a model that are watched. Their windows take a few megabytes. */
