@@ -15,6 +15,7 @@ import {
   type ModelReport,
   type ModelReportDraft,
 } from "./monitor-report.ts";
+import { HeardOutcomes } from "./outcome-listeners.ts";
 import { OutcomePart } from "./outcomes/outcome-part.ts";
 import type { Outcomes } from "./outcomes/outcomes.ts";
 import type { OutcomeSink } from "./prediction.ts";
@@ -26,6 +27,8 @@ import type { OutcomeSink } from "./prediction.ts";
 export class ModelMonitor {
   readonly context: ModelPartContext;
   readonly #parts: readonly ModelPart[];
+  /** Takes outcomes of the version; undefined: its quality is not watched. */
+  readonly outcomes: OutcomeSink | undefined;
   /** What answers carry when they are asked for it. */
   readonly annotators: readonly Annotator[];
   /** Those that listen to every answer, and to every failure. */
@@ -50,7 +53,8 @@ export class ModelMonitor {
   constructor(context: ModelPartContext, createParts: readonly CreateModelPart[], outcomes?: Outcomes) {
     this.context = { ...context, drop: (monitor, reason, count) => this.#drop(context, monitor, reason, count) };
     const watching = createParts.flatMap((create) => create(this.context) ?? []);
-    const sink = watching.find((part) => part.outcomes !== undefined)?.outcomes;
+    const sink = this.#hear(watching);
+    this.outcomes = sink;
     this.#parts = outcomes === undefined ? watching : [...watching, new OutcomePart(this.context, outcomes, sink)];
     this.annotators = this.#parts.flatMap((part) => part.annotators ?? []);
     this.#onAnswer = this.#parts.filter((part) => part.onAnswer !== undefined);
@@ -69,11 +73,6 @@ export class ModelMonitor {
 
   get config(): MonitorConfig {
     return this.context.config;
-  }
-
-  /** Takes outcomes of the version; undefined: its quality is not watched. */
-  get outcomes(): OutcomeSink | undefined {
-    return this.#parts.find((part) => part.outcomes !== undefined)?.outcomes;
   }
 
   onAdmitted(record: RequestRecord): void {
@@ -192,6 +191,22 @@ export class ModelMonitor {
         this.#onError(part, error);
       }
     }
+  }
+
+  /** Who takes outcomes, heard by all parts that want to. */
+  #hear(parts: readonly ModelPart[]): OutcomeSink | undefined {
+    const sink = parts.find((part) => part.outcomes !== undefined)?.outcomes;
+    const listening = parts.filter((part) => part.onOutcome !== undefined);
+    if (sink === undefined || listening.length === 0) return sink;
+    return new HeardOutcomes(sink, (...outcome) => {
+      for (const part of listening) {
+        try {
+          part.onOutcome?.(...outcome);
+        } catch (error) {
+          this.#onError(part, error);
+        }
+      }
+    });
   }
 
   #createCollector(): RowCollector | undefined {

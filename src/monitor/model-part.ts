@@ -10,7 +10,7 @@ import type { ModelTask } from "./config/model-task.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
 import type { MonitorClock } from "./monitor-clock.ts";
 import type { ModelReport, ModelReportDraft } from "./monitor-report.ts";
-import type { OutcomeSink } from "./prediction.ts";
+import type { OutcomeSink, Prediction, Truth } from "./prediction.ts";
 import type { SeriesGroup } from "./telemetry/series-registry.ts";
 
 /**
@@ -30,6 +30,8 @@ export interface ModelPart {
   open?(): void;
   /** Every answered request, chosen or not: cheap things only. `atMs`: epoch milliseconds of the answer. */
   onAnswer?(record: RequestRecord, response: InferenceResponse, atMs: number): void;
+  /** An outcome was recorded by the part that takes outcomes. The prediction is only valid during the call. */
+  onOutcome?(prediction: Prediction, truth: Truth, weight: number, receivedAtMs: number): void;
   /** A request failed or was refused. */
   onFailure?(record: RequestRecord, atMs: number): void;
   /** A block of time has ended. `nowMs`: its end, epoch milliseconds, a multiple of the block's length. */

@@ -125,7 +125,6 @@ export const dropReasons = [
   "memory",
   "queue_full",
   "refused",
-  "memory",
   "evicted",
   "repeated_id",
   "too_many_rows",

@@ -1,4 +1,5 @@
 import { alertInstruments } from "./alert-instruments.ts";
+import { anomalyInstruments } from "./anomaly-instruments.ts";
 import { batchInstruments } from "./batch-instruments.ts";
 import { callInstruments } from "./call-instruments.ts";
 import { driftInstruments } from "./drift-instruments.ts";
@@ -17,6 +18,7 @@ export const instruments = {
   ...requestInstruments,
   ...batchInstruments,
   ...modelInstruments,
+  ...anomalyInstruments,
   ...alertInstruments,
   ...outcomeInstruments,
   ...driftInstruments,

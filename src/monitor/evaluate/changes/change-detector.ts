@@ -12,6 +12,9 @@ export type ChangeScale = "share" | "number" | "duration";
 /** Shortest duration that is told apart from none, seconds. */
 const leastDuration = 1e-9;
 
+/** By what rounding may take a probability out of its range. */
+const shareTolerance = 1e-3;
+
 /**
  * Watches one number over time: takes its values one by one, in the order in which they came, makes means of so many if that is wanted, and counts
  * changes. Its memory is the same for ever.
@@ -22,6 +25,7 @@ export class ChangeDetector {
   readonly #isShare: boolean;
   readonly #isDuration: boolean;
   readonly #minChange: number;
+  readonly #minRatio: number;
   /** What the number was before small changes that have not been told. */
   #level = Number.NaN;
   #sum = 0;
@@ -41,6 +45,7 @@ export class ChangeDetector {
     this.#isDuration = scale === "duration" && config.method !== "threshold";
     this.#isShare = scale === "share";
     this.#minChange = config.method === "adwin" ? config.minChange : 0;
+    this.#minRatio = config.method === "adwin" ? config.minRatio : 0;
   }
 
   /** What is watched, in words: the signal, and its class or number. */
@@ -56,12 +61,12 @@ export class ChangeDetector {
 
   /** Takes the next value. @returns what has changed with it; undefined: nothing */
   add(value: number, atMs: number): Change | undefined {
-    if (!Number.isFinite(value) || (this.#isShare && (value < 0 || value > 1))) {
+    if (!Number.isFinite(value) || (this.#isShare && Math.abs(value - 0.5) > 0.5 + shareTolerance)) {
       this.leftOut++;
       return undefined;
     }
     this.sampleCount++;
-    this.#sum += value;
+    this.#sum += this.#isShare ? Math.min(1, Math.max(0, value)) : value;
     if (++this.#summed < this.config.averageOf) return undefined;
     const mean = this.#sum / this.#summed;
     this.#sum = 0;
@@ -87,7 +92,8 @@ export class ChangeDetector {
   /** Changes too small to matter add up until they do. */
   #onChange({ before, after }: Change, atMs: number): Change | undefined {
     if (Number.isNaN(this.#level)) this.#level = before;
-    if (Math.abs(after - this.#level) < this.#minChange) return undefined;
+    const least = Math.max(this.#minChange, this.#minRatio * Math.abs(this.#level));
+    if (Math.abs(after - this.#level) < least) return undefined;
     this.#latest = { before: this.#level, after };
     this.#level = Number.NaN;
     this.changes++;
