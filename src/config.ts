@@ -601,11 +601,17 @@ export const serveOptions = {
     group: "Telemetry",
     description: "Measure at all: instruments, /metrics, traces.",
   },
+  metricsCompat: choice({
+    choices: ["none", "triton"],
+    default: "none",
+    group: "Telemetry",
+    description: "Other names under which /metrics shows requests as well: Triton's nv_inference_* beside ours.",
+  }),
   otlpEndpoint: {
     kind: "string",
     default: "",
     group: "Telemetry",
-    description: "URL of an OpenTelemetry collector for metrics and traces; empty: nothing is sent anywhere.",
+    description: "URL of an OpenTelemetry collector for metrics, traces and the log; empty: nothing is sent anywhere.",
   },
   otlpProtocol: choice({
     choices: ["grpc", "http"],

@@ -24,6 +24,7 @@ import { type MetricsHandler, PrometheusReader } from "./prometheus-reader.ts";
 import { SeriesRegistry } from "./series-registry.ts";
 import { TenantMeter } from "./tenant-series.ts";
 import { TracingObserver } from "./tracing.ts";
+import { TritonMetrics } from "./triton-metrics.ts";
 
 /** Fields of a log record that are exported. */
 const maxLogAttributes = 32;
@@ -31,7 +32,14 @@ const maxLogAttributes = 32;
 /** The options of the server that concern the monitor. */
 export type TelemetryConfig = Pick<
   ServeConfig,
-  "metrics" | "otlpEndpoint" | "otlpProtocol" | "otlpInterval" | "traceSampleRatio" | "serviceName" | "tenants"
+  | "metrics"
+  | "metricsCompat"
+  | "otlpEndpoint"
+  | "otlpProtocol"
+  | "otlpInterval"
+  | "traceSampleRatio"
+  | "serviceName"
+  | "tenants"
 >;
 
 /** What the composition root knows beside the options. */
@@ -99,7 +107,8 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   if (!config.metrics) return createNullTelemetry();
   const registry = new SeriesRegistry(options.wallClockMs);
   const producer = createProducer(registry);
-  const reader = new PrometheusReader([producer]);
+  const triton = config.metricsCompat === "triton" ? new TritonMetrics() : undefined;
+  const reader = new PrometheusReader([producer], () => triton?.text() ?? []);
   const metricReaders: IMetricReader[] = [reader];
   const spanProcessors = [...(options.spanProcessors ?? [])];
   const logProcessors = [...(options.logProcessors ?? [])];
@@ -119,7 +128,7 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   const tracing =
     traces && new TracingObserver({ tracer: traces.getTracer(scopeName), sampleRatio: config.traceSampleRatio });
   return {
-    observers: tracing === undefined ? [latency] : [latency, tracing],
+    observers: [latency, tracing, triton].filter((observer) => observer !== undefined),
     registry,
     instanceId: String(resource.attributes["service.instance.id"] ?? ""),
     logListener: logs && createLogListener(logs.getLogger(scopeName)),
