@@ -23,7 +23,7 @@ const rules: Readonly<Record<string, Rule>> = {
   runtime: { folders: ["model"], packages: ["onnxruntime-node"] },
   monitor: {
     folders: ["statistics", "runtime/observer.ts", "runtime/annotator.ts", "runtime/model.ts", "model"],
-    packages: ["@opentelemetry/", "yaml"],
+    packages: ["@opentelemetry/", "yaml", "uplot"],
   },
   server: { folders: ["protocol", "runtime", "monitor"], packages: ["@grpc/grpc-js", "yaml"] },
   client: { folders: ["protocol"], packages: ["@grpc/grpc-js"] },

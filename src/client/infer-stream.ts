@@ -23,8 +23,6 @@ export interface StreamOptions extends CallOptions {
   readonly onEnd?: (summary: StreamSummary) => void;
 }
 
-const streamPath = "/inference.GRPCInferenceService/ModelStreamInfer";
-
 /** What a stream has from its client. */
 export interface StreamOrigin {
   readonly options: ClientOptions;
@@ -50,7 +48,7 @@ export function openInferStream(
       if (options.deadlineMs !== undefined) deadline = deadlineAfter(options.deadlineMs);
       return watchCall(options.signal, deadline, fail);
     },
-    connect: (listener) => openStream(origin.nextChannel(), { metadata, deadline, path: streamPath }, listener),
+    connect: (listener) => openStream(origin.nextChannel(), { metadata, deadline }, listener),
     encode: (request, index) => encodeStreamRequest(request, index, allocate),
     release: (message) => pool.give(message),
     limits: { ...origin.options, window, windowBytes },

@@ -1,22 +1,18 @@
 import type { InferenceResponse } from "../inference.ts";
 import { toTimestamp } from "../model/package-messages.ts";
-import type { Annotator, Annotators, LeftOutReason } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
-import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
+import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
 import { AlertBoard } from "./alerts/alert-board.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
-import { signalLayout } from "./collect/signal-layout.ts";
 import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
 import { type ModelPlace, readMonitorFile } from "./config/monitor-files.ts";
-import { readReferenceFile } from "./config/reference-file.ts";
-import { type ServerGauges, ServerHistory, systemGauges } from "./evaluate/server-history.ts";
 import { ModelMonitor } from "./model-monitor.ts";
 import type { CreateModelPart, ModelPartContext } from "./model-part.ts";
 import { modelParts } from "./model-parts.ts";
 import { type MonitorClock, systemMonitorClock } from "./monitor-clock.ts";
 import type { MonitorReport } from "./monitor-report.ts";
-import type { Outcomes } from "./outcomes/outcomes.ts";
+import type { OutcomeSink } from "./prediction.ts";
 import { maxModelVersions } from "./telemetry/attribute-values.ts";
 import type { SeriesRegistry } from "./telemetry/series-registry.ts";
 
@@ -28,17 +24,11 @@ export interface ModelMonitorsOptions {
   readonly serverVersion: string;
   /** For the log. */
   report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
-  /** What is measured of this process. Default: the process's own. */
-  readonly gauges?: ServerGauges;
   /** Default: the system's. */
   readonly clock?: MonitorClock;
-  /** What all versions share of outcomes. Absent: none are taken. */
-  readonly outcomes?: Outcomes;
   /** What is watched about each version. Default: everything. */
   readonly parts?: readonly CreateModelPart[];
 }
-
-const noAnnotators: readonly Annotator[] = [];
 
 /** How often ended blocks are looked for. Blocks are seconds long at least. */
 const tickMs = 1000;
@@ -50,7 +40,7 @@ const sliceMs = 2;
  * The monitors of all model versions of a server: one observer of the runtime that hands each version's events to its own monitor, one timer
  * that ends blocks, one report.
  */
-export class ModelMonitors implements Observer, Annotators {
+export class ModelMonitors implements Observer {
   readonly #options: ModelMonitorsOptions;
   readonly #clock: MonitorClock;
   /** The alerts of all versions in service. */
@@ -63,8 +53,6 @@ export class ModelMonitors implements Observer, Annotators {
   /** The one asked for last: most requests in a row are of one model. */
   #lastDescription: ModelDescription | undefined;
   #lastMonitor: ModelMonitor | undefined;
-  readonly #history: ServerHistory;
-  #readRuntimeBytes: () => number = () => 0;
   #cancelTick: (() => void) | undefined;
   #isStopped = false;
 
@@ -72,8 +60,6 @@ export class ModelMonitors implements Observer, Annotators {
     this.#options = options;
     this.#clock = options.clock ?? systemMonitorClock;
     this.#startedMs = this.#clock.nowMs();
-    const gauges = options.gauges ?? systemGauges(() => this.#readRuntimeBytes());
-    this.#history = new ServerHistory(gauges, this.#startedMs);
     this.#tickLater();
   }
 
@@ -83,18 +69,15 @@ export class ModelMonitors implements Observer, Annotators {
    */
   prepare(place: ModelPlace, description: ModelDescription): void {
     const config = readMonitorConfig(readMonitorFile(place));
-    const found = readReferenceFile(place, config.reference, description);
-    const profile = found?.profile;
-    const { task, note } = findTask(config, description, profile?.labels);
+    const { task, note } = findTask(config, description);
     const { registry, report } = this.#options;
     const context: ModelPartContext = {
       description,
       config,
       task,
       taskNote: note,
-      profile,
-      profileSource: found?.source ?? "",
-      signals: signalLayout(description.signature, profile, config.data.maxColumns),
+      profile: undefined,
+      signals: { signals: [], inputCount: 0 },
       predictions: task && new PredictionReader(task, description.signature),
       series: registry.createGroup({
         "sluice.model.name": description.name,
@@ -108,10 +91,7 @@ export class ModelMonitors implements Observer, Annotators {
     if (task === undefined && config.task === "auto") {
       report("info", "quality is not watched", { model: description.name, version: description.version, reason: note });
     }
-    this.#byDescription.set(
-      description,
-      new ModelMonitor(context, this.#options.parts ?? modelParts, this.#options.outcomes),
-    );
+    this.#byDescription.set(description, new ModelMonitor(context, this.#options.parts ?? modelParts));
   }
 
   /** The monitors of the versions in service, by name and version. */
@@ -119,21 +99,9 @@ export class ModelMonitors implements Observer, Annotators {
     return [...this.#monitors.values()].sort((a, b) => compare(a.description, b.description));
   }
 
-  /** Takes reported outcomes; undefined: none are taken. */
-  get outcomes(): Outcomes | undefined {
-    return this.#options.outcomes;
-  }
-
-  of(model: ModelDescription): readonly Annotator[] {
-    return this.#find(model)?.annotators ?? noAnnotators;
-  }
-
-  onLeftOut(model: ModelDescription, { monitor }: Annotator, reason: LeftOutReason, error?: unknown): void {
-    const { name, version } = model;
-    this.#find(model)?.context.drop(monitor, reason === "failed" ? "exception" : reason);
-    if (error === undefined) return;
-    const fields = { model: name, version, monitor, error };
-    this.#options.report("error", "an answer goes without what was asked for beside it", fields);
+  /** Who takes outcomes of a version; undefined: it is not loaded, or its quality is not watched. */
+  outcomes(name: string, version: string): OutcomeSink | undefined {
+    return this.#monitors.get(keyOf(name, version))?.outcomes;
   }
 
   /** What is known at this moment. @param modelName only this model; empty: all. @param modelVersion only this version; empty: all */
@@ -149,20 +117,12 @@ export class ModelMonitors implements Observer, Annotators {
       server_version: this.#options.serverVersion,
       started_at: toTimestamp(this.#startedMs),
       models: chosen.map((monitor) => monitor.report(nowMs)),
-      history: this.#history.points(),
+      history: [],
     };
   }
 
   onAdmitted(model: ModelDescription, record: RequestRecord): void {
     this.#find(model)?.onAdmitted(record);
-  }
-
-  onTaken(model: ModelDescription, requests: number): void {
-    this.#find(model)?.onTaken(requests);
-  }
-
-  onBatch(model: ModelDescription, record: BatchRecord): void {
-    this.#find(model)?.onBatch(record);
   }
 
   onResponse(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void {
@@ -195,15 +155,9 @@ export class ModelMonitors implements Observer, Annotators {
     this.#close(monitor);
   }
 
-  /** Gives the source of the runtime processes' resident memory, in bytes. */
-  setRuntimeBytes(read: () => number): void {
-    this.#readRuntimeBytes = read;
-  }
-
   /** No block ends any more. */
   stop(): void {
     this.#isStopped = true;
-    this.#history.stop();
     this.#cancelTick?.();
   }
 
@@ -221,10 +175,7 @@ export class ModelMonitors implements Observer, Annotators {
 
   #tickLater(): void {
     if (this.#isStopped) return;
-    this.#cancelTick = this.#clock.after(tickMs, () => {
-      this.#history.tick(this.#clock.nowMs());
-      this.#tick([...this.#monitors.values()]);
-    });
+    this.#cancelTick = this.#clock.after(tickMs, () => this.#tick([...this.#monitors.values()]));
   }
 
   /** Ends blocks that are over, a slice at a time. */

@@ -53,7 +53,6 @@ export class QueueEntry implements RequestRecord {
   endedMs = 0;
   error: InferenceError | undefined;
   attachment: unknown;
-  sample = 0;
 
   constructor(
     request: InferenceRequest,

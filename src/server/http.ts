@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ServeConfig } from "../config.ts";
 import { InferenceError } from "../errors.ts";
+import type { MonitorPage } from "../monitor/page/monitor-page.ts";
 import type { Repository } from "../runtime/repository.ts";
 import { type BoundAddress, formatAddress, validateHost } from "./listener.ts";
 import type { Log } from "./log.ts";
@@ -22,10 +23,15 @@ export interface HttpServerOptions {
   readonly isStopping: () => boolean;
   /** Writes the metrics page; undefined: /metrics does not exist. */
   readonly metrics: ((response: ServerResponse) => Promise<void>) | undefined;
+  /** What /monitor/ shows; undefined: it does not exist. */
+  readonly page?: Pick<MonitorPage, "answer"> | undefined;
   readonly log: Log;
 }
 
-/** The HTTP side port: health in the words of KServe's REST protocol, and metrics. Nothing else, and no request has a body. */
+/** Answers a request that may be answered. */
+type Route = (response: ServerResponse, request: IncomingMessage) => Promise<void> | void;
+
+/** The HTTP side port: health in the words of KServe's REST protocol, metrics, and the monitor's page. All of it is read-only, and no request has a body. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
@@ -78,15 +84,16 @@ export class HttpServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       response.setHeader("cache-control", "no-store");
-      const path = pathOf(request.url ?? "");
+      const url = request.url ?? "";
+      const path = pathOf(url);
       if (path === undefined) return end(response, 400);
-      const route = this.#route(path);
+      const route = this.#route(path, url);
       if (route === undefined) return end(response, 404);
       if (request.method !== "GET" && request.method !== "HEAD") {
         response.setHeader("allow", "GET, HEAD");
         return end(response, 405);
       }
-      await route(response);
+      await route(response, request);
     } catch (error) {
       this.#options.log.error("an HTTP request failed", { path: request.url, error });
       if (response.headersSent) response.destroy();
@@ -94,10 +101,11 @@ export class HttpServer {
     }
   }
 
-  #route(path: readonly string[]): ((response: ServerResponse) => Promise<void> | void) | undefined {
+  #route(path: readonly string[], url: string): Route | undefined {
     const { metrics } = this.#options;
     const [first, second, third, fourth, fifth, sixth] = path;
     if (first === "metrics" && path.length === 1) return metrics;
+    if (first === "monitor") return this.#page(path.slice(1), url);
     if (first !== "v2" || third === undefined) return undefined;
     if (second === "health" && path.length === 3) {
       if (third === "live") return (response) => end(response, 200);
@@ -109,6 +117,15 @@ export class HttpServer {
       return (response) => this.#model(response, third, fifth);
     }
     return undefined;
+  }
+
+  /** The monitor's page, whose files are named relative to its folder. */
+  #page(path: readonly string[], url: string): Route | undefined {
+    const { page } = this.#options;
+    if (page === undefined) return undefined;
+    if (path.length === 0) return redirectToFolder;
+    const query = url.indexOf("?");
+    return (response, request) => page.answer(path, query === -1 ? "" : url.slice(query + 1), request, response);
   }
 
   /** KServe: 200 when ready, 400 when not; an unknown model is 404. */
@@ -141,4 +158,10 @@ function pathOf(url: string): readonly string[] | undefined {
 function end(response: ServerResponse, status: number): void {
   response.statusCode = status;
   response.end();
+}
+
+/** To the same address with a slash at its end, relative, so that a proxy may put the port below a path of its own. */
+function redirectToFolder(response: ServerResponse): void {
+  response.setHeader("location", "monitor/");
+  end(response, 308);
 }

@@ -85,7 +85,7 @@ test("it serves, answers its own client, and stops", { timeout: 60_000 }, async 
     { cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
   );
   try {
-    const { grpcAddress, models, failed } = await readyLine(server);
+    const { grpcAddress, httpAddress, models, failed } = await readyLine(server);
     assert.deepEqual(failed, []);
     assert.deepEqual(
       models.map(({ name }) => name),
@@ -105,6 +105,7 @@ test("it serves, answers its own client, and stops", { timeout: 60_000 }, async 
       "csv",
     );
     assert.equal(answers.trim().split("\n").length, readFileSync(data, "utf8").trim().split("\n").length);
+    await assertPage(`http://${httpAddress}/monitor/`);
     const script = `import { InferenceClient } from "sluice";
 const client = InferenceClient.connect(process.argv[1]);
 console.log(await client.ready("digits"));
@@ -117,8 +118,17 @@ client.close();`;
   }
 });
 
+/** The monitor's page and every file that it names. */
+async function assertPage(base: string): Promise<void> {
+  const page = await (await fetch(base)).text();
+  const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, name]) => name as string);
+  assert.ok(named.includes("uplot.js") && named.includes("style.css") && named.includes("views/quality-view.js"));
+  for (const name of named) assert.equal((await fetch(new URL(name, base))).status, 200, name);
+}
+
 interface ReadyLine {
   readonly grpcAddress: string;
+  readonly httpAddress: string;
   readonly models: readonly { readonly name: string }[];
   readonly failed: readonly object[];
 }

@@ -17,8 +17,6 @@ const stopLimitMs = 30_000;
 
 export interface RunningTriton {
   readonly address: string;
-  /** Where its metrics are. */
-  readonly metricsUrl: string;
   stop(): Promise<void>;
 }
 
@@ -80,7 +78,7 @@ export async function startTriton(models: readonly ComparedModel[], script: stri
     await stop();
     throw error;
   }
-  return { address, metricsUrl: `http://127.0.0.1:${metrics}/metrics`, stop };
+  return { address, stop };
 }
 
 /** Ends what a crashed Triton leaves behind. */

@@ -1,10 +1,7 @@
 import { alertInstruments } from "./alert-instruments.ts";
-import { anomalyInstruments } from "./anomaly-instruments.ts";
 import { batchInstruments } from "./batch-instruments.ts";
 import { callInstruments } from "./call-instruments.ts";
-import { driftInstruments } from "./drift-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
-import { outcomeInstruments } from "./outcome-instruments.ts";
 import { processInstruments } from "./process-instruments.ts";
 import { requestInstruments } from "./request-instruments.ts";
 
@@ -18,9 +15,6 @@ export const instruments = {
   ...requestInstruments,
   ...batchInstruments,
   ...modelInstruments,
-  ...anomalyInstruments,
   ...alertInstruments,
-  ...outcomeInstruments,
-  ...driftInstruments,
   ...processInstruments,
 } as const;

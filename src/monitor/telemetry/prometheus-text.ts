@@ -51,8 +51,7 @@ function formatNumber(value: number): string {
 /** Attributes of a series never change, so their text is made once. */
 const labelTexts = new WeakMap<Attributes, string>();
 
-/** Attributes as labels without their braces. */
-export function labelText(attributes: Attributes): string {
+function labels(attributes: Attributes): string {
   let text = labelTexts.get(attributes);
   if (text === undefined) {
     text = Object.entries(attributes)
@@ -71,7 +70,7 @@ function braced(text: string): string {
 }
 
 function histogramLines(name: string, point: DataPoint<Histogram>): string[] {
-  const text = labelText(point.attributes);
+  const text = labels(point.attributes);
   const prefix = text === "" ? "" : `${text},`;
   const { boundaries, counts } = point.value.buckets;
   const lines: string[] = [];
@@ -87,14 +86,13 @@ function histogramLines(name: string, point: DataPoint<Histogram>): string[] {
   return lines;
 }
 
-/** HELP and TYPE of a family. */
-export function familyHeading(name: string, type: string, description: string): string {
+function heading(name: string, type: string, description: string): string {
   return `# HELP ${name} ${escapeHelp(description)}\n# TYPE ${name} ${type}\n`;
 }
 
 /** The resource as Prometheus shows it: one series that is always 1. */
 export function targetInfo(attributes: Attributes): string {
-  return `${familyHeading("target_info", "gauge", "What is measured here.")}target_info${braced(labelText(attributes))} 1\n`;
+  return `${heading("target_info", "gauge", "What is measured here.")}target_info${braced(labels(attributes))} 1\n`;
 }
 
 /** The text of one metric, piece by piece, one series a piece; the caller may do something else in between. */
@@ -105,15 +103,15 @@ export function* metricText(metric: MetricData): Generator<string> {
     case DataPointType.GAUGE: {
       const isMonotonic = metric.dataPointType === DataPointType.SUM && metric.isMonotonic;
       const shown = prometheusName(name, unit, isMonotonic);
-      yield familyHeading(shown, isMonotonic ? "counter" : "gauge", description);
+      yield heading(shown, isMonotonic ? "counter" : "gauge", description);
       for (const point of metric.dataPoints) {
-        yield `${shown}${braced(labelText(point.attributes))} ${formatNumber(point.value)}\n`;
+        yield `${shown}${braced(labels(point.attributes))} ${formatNumber(point.value)}\n`;
       }
       return;
     }
     case DataPointType.HISTOGRAM: {
       const shown = prometheusName(name, unit, false);
-      yield familyHeading(shown, "histogram", description);
+      yield heading(shown, "histogram", description);
       for (const point of metric.dataPoints) yield `${histogramLines(shown, point).join("\n")}\n`;
       return;
     }

@@ -50,8 +50,7 @@ export const requestInstruments = {
     name: "sluice.requests.rejected",
     kind: "counter",
     unit: "{request}",
-    description:
-      "Requests that ended without an answer, by reason; without a model where they were refused before they came to one.",
+    description: "Requests that ended without an answer, by reason.",
     attributes: [...modelAttributes, { key: "sluice.reason", values: reasons }],
   },
   tenantRequests: {

@@ -1,0 +1,116 @@
+import type { Metric, ModelReport, QualityReport } from "../../../monitor-report.ts";
+import { CalibrationChart } from "../calibration-chart.ts";
+import { ConfusionTable } from "../confusion-table.ts";
+import { element, setText } from "../element.ts";
+import { type Fact, FactStrip } from "../fact-strip.ts";
+import { createMetricTable, type MetricRow } from "../metric-table.ts";
+import { outcomeStatusText } from "../metric-text.ts";
+import { absent, countText, durationText, shareText } from "../number-text.ts";
+import { emptyState, panel } from "../panel.ts";
+import { QualityChart } from "../quality-chart.ts";
+import { shellWord } from "../shell-words.ts";
+import type { PageTheme } from "../theme.ts";
+import { clockText, epochSeconds } from "../time-text.ts";
+import type { View } from "../view.ts";
+
+/** How good the answers of one model version are: counted from outcomes, and estimated beside that. */
+export function createQualityView(theme: PageTheme, model: string): View {
+  const strip = new FactStrip();
+  const note = element("p", { class: "note" });
+  const metrics = createMetricTable();
+  const history = new QualityChart(theme);
+  const confusion = new ConfusionTable();
+  const calibration = new CalibrationChart(theme);
+  const unwatched = emptyState(
+    "Quality is not watched",
+    "Say in the model's monitor.yaml what it predicts, for example for a classifier with two classes, and load it again.",
+    "task: binary\noutputs:\n  label: label\n  scores: probabilities",
+  );
+  const unlabelled = emptyState(
+    "No outcomes in the window yet",
+    "Report what turned out to be true: by MonitorService/ReportOutcomes, or from a table with the columns prediction_id, row and truth.",
+    `sluice outcomes <address> ${shellWord(model)} --input outcomes.csv`,
+  );
+  const confusionPanel = panel("True classes in rows, predicted ones in columns", confusion.root);
+  const parts = element(
+    "div",
+    { class: "columns quality" },
+    element("div", { class: "stack" }, panel("Metrics of the window", metrics.root), confusionPanel),
+    element("div", { class: "stack" }, history.root, calibration.root),
+  );
+  const root = element("div", {}, note, strip.root, unwatched, unlabelled, parts);
+  return {
+    root,
+    update({ models: [report] }) {
+      const quality = report?.quality;
+      if (report === undefined || quality === undefined) return;
+      const isWatched = quality.task !== "";
+      const hasNumbers = quality.metrics.length + quality.estimates.length > 0 || quality.history.length > 0;
+      setText(note, quality.note);
+      note.hidden = quality.note === "";
+      strip.root.hidden = !isWatched;
+      strip.update(isWatched ? facts(quality) : []);
+      unwatched.hidden = isWatched;
+      unlabelled.hidden = !isWatched || quality.metrics.length > 0;
+      parts.hidden = !isWatched || !hasNumbers;
+      metrics.update(metricRows(report));
+      history.update(quality);
+      confusion.update(quality.confusion);
+      confusionPanel.hidden = quality.confusion === undefined;
+      calibration.update(quality.calibration);
+      calibration.root.hidden = quality.calibration.length === 0;
+    },
+    destroy() {
+      history.destroy();
+      calibration.destroy();
+    },
+  };
+}
+
+function metricRows({ quality }: ModelReport): readonly MetricRow[] {
+  const same = (a: Metric, b: Metric) => a.name === b.name && a.label === b.label && a.parameter === b.parameter;
+  const counted = quality.metrics.map((metric) => ({
+    metric,
+    realized: metric,
+    estimate: quality.estimates.find((estimate) => same(estimate, metric)),
+  }));
+  const estimatedOnly = quality.estimates
+    .filter((estimate) => !quality.metrics.some((metric) => same(estimate, metric)))
+    .map((estimate) => ({ metric: estimate, realized: undefined, estimate }));
+  return [...counted, ...estimatedOnly];
+}
+
+function facts(quality: QualityReport): readonly Fact[] {
+  const { window, outcomes } = quality;
+  const count = (status: string) =>
+    outcomes.find((outcome) => outcome.status === `OUTCOME_STATUS_${status}`)?.count ?? 0;
+  const refused = outcomes.reduce((sum, outcome) => sum + outcome.count, 0) - count("ACCEPTED") - count("CORRECTED");
+  const words = outcomes
+    .filter(({ status, count: number }) => number > 0 && !status.endsWith("ACCEPTED"))
+    .map(({ status, count: number }) => `${countText(number)} ${outcomeStatusText(status)}`);
+  const range =
+    window === undefined ? "" : `${clockText(epochSeconds(window.from))} to ${clockText(epochSeconds(window.to))}`;
+  return [
+    {
+      name: "Task",
+      value: quality.task,
+      detail: quality.labels.length === 0 ? "" : `${countText(quality.labels.length)} classes`,
+    },
+    { name: "Rows in the window", value: window === undefined ? absent : countText(window.rows), detail: range },
+    {
+      name: "Labels known",
+      value: shareText(quality.label_coverage),
+      detail: "of predictions within the label horizon",
+    },
+    {
+      name: "Label delay, median",
+      value: durationText(quality.label_delay_p50_seconds),
+      detail: `95 % within ${durationText(quality.label_delay_p95_seconds)}`,
+    },
+    {
+      name: "Outcomes accepted",
+      value: countText(count("ACCEPTED")),
+      detail: refused > 0 ? words.join(", ") : `of ${countText(quality.joinable_predictions)} that can be joined`,
+    },
+  ];
+}
