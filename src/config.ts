@@ -437,6 +437,24 @@ export const serveOptions = {
       "Most bytes by which the receive windows of all streams in the server may grow together, beyond the 64 KB that each has.",
   },
 
+  maxPredictionBytes: {
+    kind: "integer",
+    default: 256 * mebibyte,
+    min: 0,
+    max: 2 ** 40,
+    unit: "bytes",
+    group: "Telemetry",
+    description:
+      "Most memory for predictions that have an id and wait for their outcome, of all models; the oldest give way to newer ones.",
+  },
+  tokenKeyFile: {
+    kind: "string",
+    default: "",
+    group: "Telemetry",
+    description:
+      "File of the keys that prediction tokens are signed with, one a line, the first signs and all verify; read again at SIGHUP. The same on all replicas. Empty: a random key, so that tokens are of no use to other servers or after a restart.",
+  },
+
   maxMessageBytes: {
     kind: "integer",
     default: 64 * mebibyte,
@@ -583,6 +601,12 @@ export const serveOptions = {
     group: "Telemetry",
     description: "Measure at all: instruments, /metrics, traces.",
   },
+  metricsCompat: choice({
+    choices: ["none", "triton"],
+    default: "none",
+    group: "Telemetry",
+    description: "Other names under which /metrics shows requests as well: Triton's nv_inference_* beside ours.",
+  }),
   monitorPage: {
     kind: "boolean",
     default: true,
@@ -594,7 +618,7 @@ export const serveOptions = {
     kind: "string",
     default: "",
     group: "Telemetry",
-    description: "URL of an OpenTelemetry collector for metrics and traces; empty: nothing is sent anywhere.",
+    description: "URL of an OpenTelemetry collector for metrics, traces and the log; empty: nothing is sent anywhere.",
   },
   otlpProtocol: choice({
     choices: ["grpc", "http"],

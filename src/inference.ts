@@ -52,6 +52,12 @@ export type Criticality = (typeof criticalities)[number];
 /** What a request is that does not say. */
 export const defaultCriticality: Criticality = "CRITICAL";
 
+/** The span of a request, in W3C's lower-case hex: what a log line about it names. */
+export interface TraceIds {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
 /** What is known about the caller of a request, beside the request. One per call; the messages of a stream share it where nothing differs. */
 export interface RequestContext {
   /** When the request arrived: `performance.now()` milliseconds. */
@@ -74,6 +80,8 @@ export interface RequestContext {
   readonly isStreamed?: boolean;
   /** What its caller says; absent: {@link defaultCriticality}. */
   readonly criticality?: Criticality;
+  /** Its span, set by the monitor where the request is traced. */
+  trace?: TraceIds | undefined;
 }
 
 /** One of the answers to a request. */

@@ -5,7 +5,10 @@ import { AlertWebhook } from "./monitor/alerts/webhook.ts";
 import { type WebhookTarget, webhookTarget } from "./monitor/alerts/webhook-target.ts";
 import { ModelMonitors } from "./monitor/model-monitors.ts";
 import { systemMonitorClock } from "./monitor/monitor-clock.ts";
+import { Outcomes } from "./monitor/outcomes/outcomes.ts";
+import { TokenKeys } from "./monitor/outcomes/token-keys.ts";
 import { MonitorPage } from "./monitor/page/monitor-page.ts";
+import type { LogListener } from "./monitor/telemetry/log-records.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
 import {
   healthService,
@@ -40,7 +43,7 @@ export interface RunningServer {
   models(): readonly ModelDescription[];
   /** What the gRPC side holds at this moment; all zero when nobody calls. */
   load(): GrpcServerLoad;
-  /** Reads the tenants file again, as SIGHUP asks for; a file that is broken is reported and changes nothing. */
+  /** Reads the tenants file and the token keys again, as SIGHUP asks for; a file that is broken is reported and changes nothing. */
   reload(): void;
   /** Stops in the order of docs/architecture.md within the exit timeout; resolves to whether all calls ended by themselves. */
   stop(): Promise<boolean>;
@@ -66,23 +69,29 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   if (webhookAt !== undefined && !config.metrics) {
     throw new InferenceError("invalid", "--alert-webhook needs --metrics: without them there are no alerts");
   }
-  const log = createLog({ level: config.logLevel, format: config.logFormat });
+  const logOptions = { level: config.logLevel, format: config.logFormat };
+  let push: LogListener | undefined; // once there is somebody to push to
+  const log = createLog({ ...logOptions, also: (...line) => push?.(...line) });
   const folder = new RepositoryFolder(path);
   const tenants = config.tenants === "" ? undefined : new TenantDirectory();
   const tenantsWatch = tenants && new TenantsWatch(config.tenants, tenants, systemClock, log);
+  const unpushed = createLog(logOptions); // that nothing can be pushed
   const telemetry = startTelemetry(config, {
     methods: servedMethods(),
     serviceVersion: packageVersion(),
-    warn: (message, error) => log.warn(message, { error }),
+    warn: (message, error) => unpushed.warn(message, { error }),
   });
+  push = telemetry.logListener;
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const monitors = config.metrics ? createMonitors(telemetry, log) : undefined;
+  const monitors = config.metrics ? createMonitors(config, telemetry, log) : undefined;
   const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
   const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];
   const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
   const placement = createPlacement(config, observe(), log);
   const repository = createRepository(folder, { config, placement, tenants, observe, monitors, log });
-  telemetry.setRuntimeMemory(() => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) })));
+  const runtimeMemory = () => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) }));
+  telemetry.setRuntimeMemory(runtimeMemory);
+  monitors?.setRuntimeBytes(() => runtimeMemory().reduce((sum, { bytes }) => sum + bytes, 0));
   try {
     const grpc = createGrpcServer({
       repository,
@@ -111,7 +120,10 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       started,
       models: () => readyModels(repository),
       load: () => grpc.load,
-      reload: () => tenantsWatch?.reload(),
+      reload: () => {
+        tenantsWatch?.reload();
+        monitors?.outcomes?.reload();
+      },
       stop: () => {
         tenantsWatch?.stop();
         stopping ??= stop(parts);
@@ -160,9 +172,12 @@ function createPlacement(config: ServeConfig, observer: Observer, log: Log): Pla
 }
 
 /** Quality, data and anomalies of every model version. */
-function createMonitors({ registry, instanceId }: Telemetry, log: Log): ModelMonitors {
+function createMonitors(config: ServeConfig, { registry, instanceId }: Telemetry, log: Log): ModelMonitors {
+  const keys = new TokenKeys(config.tokenKeyFile, log);
+  const { maxPredictionBytes } = config;
   return new ModelMonitors({
     registry,
+    outcomes: new Outcomes({ registry, keys, maxPredictionBytes, clock: systemMonitorClock }),
     serverInstance: instanceId,
     serverVersion: packageVersion(),
     report: (level, message, fields) => log[level](message, fields),
@@ -214,7 +229,8 @@ function createRepository(
     placement,
     clock: systemClock,
     shares: tenants,
-    report: (message, detail) => log.warn(message, { detail }),
+    ...(monitors && { annotators: monitors }),
+    report: (message, detail, trace) => log.warn(message, { detail, ...trace }),
   });
   return new ModelRepository({
     folder,

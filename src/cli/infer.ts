@@ -3,12 +3,14 @@ import type { InferenceClient } from "../client/inference-client.ts";
 import type { InferenceResponse } from "../inference.ts";
 import { formatAnswer, outputFormats } from "./answer-text.ts";
 import type { CommandOption, OptionValues } from "./arguments.ts";
+import { requestedOutputs } from "./bulk/class-outputs.ts";
 import { defineCommand, write } from "./command.ts";
 import { addressPositional, connectionOptions, ifOffered, withClient } from "./connection.ts";
 import type { ExplicitRequest } from "./infer-request-json.ts";
 import { inputFormats, readInputData } from "./input-data.ts";
 import { readInput } from "./input-file.ts";
 import { fitInputs, type UnnamedData } from "./model-inputs.ts";
+import { askForPredictions, predictionOptions, predictionOutputs } from "./prediction-columns.ts";
 import { cutRows, joinRows } from "./rows.ts";
 
 /** Rows of a request when neither the user nor the model's configuration says fewer. */
@@ -85,6 +87,7 @@ const options = {
     group: "Request",
     description: "Id of the request, echoed in the answer and shown in the server's log.",
   },
+  ...predictionOptions,
   ...connectionOptions,
 } as const satisfies Record<string, CommandOption>;
 
@@ -152,6 +155,7 @@ async function askExplicitly(
         outputs: given.outputName.length > 0 ? given.outputName : outputs,
         id: given.id === "" ? id : given.id,
         parameters,
+        ...askForPredictions(given),
       }),
     );
   }
@@ -169,23 +173,25 @@ async function askByRows(
   const inputs = await fitInputs(data, metadata, given.ignore);
   const rows = given.batchSize > 0 ? given.batchSize : await defaultRows(client, model, given.modelVersion);
   const answers: InferenceResponse[] = [];
+  const outputs = requestedOutputs(given.outputName, 0, metadata, given.predictionTokens);
   for (const tensors of cutRows(inputs, rows)) {
-    answers.push(
-      await client.infer({
-        model,
-        version: given.modelVersion,
-        inputs: tensors,
-        outputs: given.outputName,
-        id: given.id,
-      }),
-    );
+    const answer = await client.infer({
+      model,
+      version: given.modelVersion,
+      inputs: tensors,
+      outputs,
+      id: given.id,
+      ...askForPredictions(given),
+    });
+    const answered = inputs.cut === "batch" ? tensors[0]?.shape[0] : undefined;
+    answers.push({ ...answer, outputs: predictionOutputs(answer, answered, given) });
   }
   const [first] = answers;
-  const outputs = joinRows(
+  const joined = joinRows(
     answers.map((answer) => answer.outputs),
     inputs.cut,
   );
-  return first === undefined || outputs === undefined ? answers : [{ ...first, outputs }];
+  return first === undefined || joined === undefined ? answers : [{ ...first, outputs: joined }];
 }
 
 /** A model that does not batch gets all rows at once: cutting could change its answers. */

@@ -11,6 +11,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand],
   ["infer", async () => (await import("./infer.ts")).inferCommand],
   ["stream", async () => (await import("./stream.ts")).streamCommand],
+  ["outcomes", async () => (await import("./outcomes.ts")).outcomesCommand],
   ["models", async () => (await import("./models.ts")).modelsCommand],
   ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
   ["health", async () => (await import("./health.ts")).healthCommand],

@@ -24,7 +24,7 @@ export function createServeCommand(start: typeof startServer): Command {
       summary: "Serve the ONNX models of a folder, or one model file",
       description: [
         "Serves models over gRPC in the KServe v2 / Triton protocol, batching the requests of all callers. Prints its addresses and models on standard output when it is ready; logs go to standard error.",
-        "SIGTERM or SIGINT stops it: new work is refused, running calls finish within --exit-timeout-ms, and the exit code is 0 when all did. A second signal ends it at once. SIGHUP reads the file of --tenants again.",
+        "SIGTERM or SIGINT stops it: new work is refused, running calls finish within --exit-timeout-ms, and the exit code is 0 when all did. A second signal ends it at once. SIGHUP reads the files of --tenants and --token-key-file again.",
       ],
       positionals: [
         {
@@ -48,7 +48,7 @@ export function createServeCommand(start: typeof startServer): Command {
       const stopped = stopSignal(context);
       tuneHeapGrowth();
       const server = await start(path, config);
-      if (config.tenants !== "") context.signals.on("SIGHUP", () => server.reload());
+      if (config.tenants !== "" || config.tokenKeyFile !== "") context.signals.on("SIGHUP", () => server.reload());
       return await serve(server, json, context, stopped);
     },
     { keys: Object.keys(serveOptions) as (keyof ServeConfig)[], read: configFromEnvironment }, // the table's own keys

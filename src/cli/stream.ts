@@ -11,6 +11,7 @@ import { describeJob, mappingText } from "./bulk/job-text.ts";
 import { type CommandContext, defineCommand, type ExitCode } from "./command.ts";
 import { connectionOptions, ifOffered, jsonOption, withClient } from "./connection.ts";
 import { tuneHeapGrowth } from "./heap-growth.ts";
+import { predictionOptions } from "./prediction-columns.ts";
 
 const options = {
   input: {
@@ -112,6 +113,7 @@ const options = {
     group: "Request",
     description: "What becomes of rows that the model refuses: they end the run, or are left out and counted.",
   },
+  ...predictionOptions,
   ...connectionOptions,
 } as const satisfies Record<string, CommandOption>;
 
@@ -205,7 +207,8 @@ async function createJob(
     table,
     plan,
     model: metadata.name,
-    outputs: requestedOutputs(given.outputName, given.classes, metadata),
+    outputs: requestedOutputs(given.outputName, given.classes, metadata, given.predictionTokens),
+    predictions: { predictionIds: given.predictionIds, predictionTokens: given.predictionTokens },
     keptColumns,
     rowsPerMessage,
   };

@@ -69,7 +69,10 @@ function serviceConfig(options: ClientOptions, policy: string, repeats: boolean)
     backoffMultiplier: 2,
     retryableStatusCodes: ["UNAVAILABLE"],
   };
-  const name = repeatableMethods.map((method) => ({ service: "inference.GRPCInferenceService", method }));
+  const name = [
+    ...repeatableMethods.map((method) => ({ service: "inference.GRPCInferenceService", method })),
+    { service: "sluice.monitor.v1.MonitorService", method: "ReportOutcomes" }, // what counted already is a duplicate
+  ];
   return JSON.stringify({
     loadBalancingConfig: [{ [policy]: {} }],
     ...(repeats ? { methodConfig: [{ name, retryPolicy }], retryThrottling: { maxTokens: 100, tokenRatio: 0.1 } } : {}),

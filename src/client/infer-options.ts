@@ -1,11 +1,15 @@
+import { InferenceError } from "../errors.ts";
 import {
   type InferenceRequest,
+  type InferenceResponse,
   noParameters,
   type Parameters,
   type ParameterValue,
   type RequestedOutput,
 } from "../inference.ts";
+import { predictionIdParameter, predictionTokenOutput } from "../outcome.ts";
 import type { Tensor } from "../tensor.ts";
+import { readBytes } from "./tensor-values.ts";
 
 /** One question to a model. */
 export interface InferOptions {
@@ -18,6 +22,28 @@ export interface InferOptions {
   /** Echoed in the answer. */
   readonly id?: string;
   readonly parameters?: Parameters | Readonly<Record<string, ParameterValue>>;
+  /**
+   * Names the prediction, so that outcomes can be reported for it; empty: the server makes an id. The answer carries it, see
+   * {@link predictionIdOf}. Absent: the prediction has none.
+   */
+  readonly predictionId?: string;
+  /** Asks for a token of each row beside the outputs, which must be named then, see {@link predictionTokensOf}. Absent: false. */
+  readonly predictionTokens?: boolean;
+}
+
+/** The id of an answer's prediction; undefined: it has none. */
+export function predictionIdOf({ parameters }: InferenceResponse): string | undefined {
+  const id = parameters.get(predictionIdParameter);
+  return typeof id === "string" ? id : undefined;
+}
+
+/**
+ * The tokens of an answer, one a row, as `reportOutcomes` takes them; undefined: it has none.
+ * @throws InferenceError "invalid" when the output is no list of tokens
+ */
+export function predictionTokensOf({ outputs }: InferenceResponse): readonly Uint8Array[] | undefined {
+  const tokens = outputs.find(({ name }) => name === predictionTokenOutput);
+  return tokens === undefined ? undefined : readBytes(tokens);
 }
 
 /** Limits of one call. */
@@ -28,17 +54,33 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The request in the words of the protocol. */
+/**
+ * The request in the words of the protocol.
+ * @throws InferenceError "invalid" when tokens are wanted beside outputs that are not named
+ */
 export function toInferenceRequest(options: InferOptions): InferenceRequest {
   return {
     modelName: options.model,
     modelVersion: options.version ?? "",
     id: options.id ?? "",
-    parameters: toParameters(options.parameters),
+    parameters: withPredictionId(toParameters(options.parameters), options.predictionId),
     inputs: options.inputs,
-    requestedOutputs: (options.outputs ?? []).map(toRequestedOutput),
+    requestedOutputs: outputsOf(options).map(toRequestedOutput),
     byteLength: options.inputs.reduce((sum, { data }) => sum + data.byteLength, 0),
   };
+}
+
+function withPredictionId(parameters: Parameters, id: string | undefined): Parameters {
+  return id === undefined ? parameters : new Map(parameters).set(predictionIdParameter, id);
+}
+
+function outputsOf({ outputs = [], predictionTokens = false }: InferOptions): NonNullable<InferOptions["outputs"]> {
+  if (!predictionTokens) return outputs;
+  if (outputs.length > 0) return [...outputs, predictionTokenOutput];
+  throw new InferenceError(
+    "invalid",
+    "'predictionTokens' needs 'outputs': a request that names an output gets no others, and tokens are an output",
+  );
 }
 
 /** Whether a request belongs to a sequence and so must not run twice. */

@@ -23,6 +23,8 @@ export interface StreamOptions extends CallOptions {
   readonly onEnd?: (summary: StreamSummary) => void;
 }
 
+const streamPath = "/inference.GRPCInferenceService/ModelStreamInfer";
+
 /** What a stream has from its client. */
 export interface StreamOrigin {
   readonly options: ClientOptions;
@@ -48,7 +50,7 @@ export function openInferStream(
       if (options.deadlineMs !== undefined) deadline = deadlineAfter(options.deadlineMs);
       return watchCall(options.signal, deadline, fail);
     },
-    connect: (listener) => openStream(origin.nextChannel(), { metadata, deadline }, listener),
+    connect: (listener) => openStream(origin.nextChannel(), { metadata, deadline, path: streamPath }, listener),
     encode: (request, index) => encodeStreamRequest(request, index, allocate),
     release: (message) => pool.give(message),
     limits: { ...origin.options, window, windowBytes },

@@ -1,9 +1,17 @@
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { InferenceError } from "../errors.ts";
 import type { InferenceResponse } from "../inference.ts";
-import { healthService, inferenceService, type ServiceDefinition } from "../protocol/definitions.ts";
+import { maxReportedOutcomes, type Outcome, type OutcomeResult } from "../outcome.ts";
+import {
+  healthService,
+  inferenceService,
+  monitorServiceDefinition,
+  type ServiceDefinition,
+} from "../protocol/definitions.ts";
 import { encodeInferRequest } from "../protocol/infer-request.ts";
 import { decodeInferResponse } from "../protocol/infer-response.ts";
+import { encodeReport } from "../protocol/outcome-messages.ts";
+import { decodeReportResults } from "../protocol/outcome-results.ts";
 import { statusCodes } from "../protocol/status.ts";
 import { resolveAddresses } from "./addresses.ts";
 import { ChannelSet } from "./channel.ts";
@@ -24,6 +32,9 @@ import {
   readServerMetadata,
   type ServerMetadata,
 } from "./model-metadata.ts";
+import type { MonitorReportMessage } from "./monitor-report.ts";
+import { reportStream, type StreamedOutcomeResult } from "./outcome-stream.ts";
+import { openStream } from "./stream-connection.ts";
 import { readable, type StreamResult } from "./stream-result.ts";
 
 /**
@@ -84,6 +95,51 @@ export class InferenceClient {
       metadata: this.#metadata(),
       nextChannel: () => this.#once.next(),
     });
+  }
+
+  /**
+   * Tells the truth about earlier predictions. One result for each outcome, in order: one that does not count says why, and never fails the
+   * others. More than 10,000 are sent in several calls, one after the other. Reporting again is safe: what counted already is a duplicate.
+   */
+  async reportOutcomes(outcomes: readonly Outcome[], options: CallOptions = {}): Promise<readonly OutcomeResult[]> {
+    const results: OutcomeResult[] = [];
+    for (let start = 0; start < outcomes.length; start += maxReportedOutcomes) {
+      const part = outcomes.slice(start, start + maxReportedOutcomes);
+      const service = monitorServiceDefinition();
+      const answer = await this.#call(this.#repeating, service, "ReportOutcomes", encodeReport(part), options);
+      results.push(...readable(() => decodeReportResults(answer as Buffer))); // the definition passes the received bytes through
+    }
+    if (results.length === outcomes.length) return results;
+    const text = `the server gave ${results.length} results for ${outcomes.length} outcomes`;
+    throw new ClientError(statusCodes.INTERNAL, text);
+  }
+
+  /**
+   * The same as a stream, for outcomes without end: the result of each as it comes, in order. Outcomes are drawn no faster than results are
+   * taken, at most `streamWindow` ahead. It ends well only when every outcome has its result; a stream that loses its server throws, and the
+   * outcomes without a result may be reported again. Leaving the loop early cancels it.
+   */
+  streamOutcomes(
+    outcomes: Iterable<Outcome> | AsyncIterable<Outcome>,
+    options: CallOptions = {},
+  ): AsyncGenerator<StreamedOutcomeResult, void, undefined> {
+    const { path } = methodOf(monitorServiceDefinition(), "StreamOutcomes");
+    const { deadlineMs, signal } = options;
+    return reportStream(outcomes, {
+      connect: (listener) => {
+        const deadline = deadlineMs === undefined ? undefined : deadlineAfter(deadlineMs);
+        return openStream(this.#once.next(), { metadata: this.#metadata(), deadline, path }, listener);
+      },
+      window: this.#options.streamWindow,
+      signal,
+    });
+  }
+
+  /** What the server's monitor knows of a model (empty: of all) and a version (empty: of all). */
+  async monitorReport(model = "", version = "", options: CallOptions = {}): Promise<MonitorReportMessage> {
+    const message = { model_name: model, model_version: version };
+    const answer = await this.#call(this.#repeating, monitorServiceDefinition(), "GetMonitorReport", message, options);
+    return (answer as { readonly report: MonitorReportMessage }).report; // GetMonitorReportResponse's one field
   }
 
   /** Name, version and extensions of the server. */

@@ -9,7 +9,7 @@ export interface ConnectionListener {
   onClosed(status: StatusObject): void;
 }
 
-/** One ModelStreamInfer call, as a stream uses it. */
+/** One bidirectional call, as a stream uses it. */
 export interface StreamConnection {
   /** The address of the server that took the call; undefined: none has. */
   readonly peer: string | undefined;
@@ -29,26 +29,20 @@ export interface CallDetails {
   readonly metadata: Metadata;
   /** When the call is given up, on the clock of `Date.now()`; undefined: never. */
   readonly deadline: number | undefined;
+  /** The method, `/package.Service/Method`. */
+  readonly path: string;
 }
 
-/** Opens a ModelStreamInfer call; its messages are the bytes as they travel. */
+/** Opens a call; its messages are the bytes as they travel. */
 export function openStream(
   client: Client,
-  { metadata, deadline }: CallDetails,
+  { metadata, deadline, path }: CallDetails,
   listener: ConnectionListener,
 ): StreamConnection {
   const bytes = (message: Buffer) => message;
-  const call = client.makeBidiStreamRequest(
-    streamPath,
-    bytes,
-    bytes,
-    metadata,
-    deadline === undefined ? {} : { deadline },
-  );
+  const call = client.makeBidiStreamRequest(path, bytes, bytes, metadata, deadline === undefined ? {} : { deadline });
   return listenTo(call, client.getChannel().getTarget(), listener);
 }
-
-const streamPath = "/inference.GRPCInferenceService/ModelStreamInfer";
 
 /** @param target what `getPeer` says while no server has the call */
 function listenTo(

@@ -67,11 +67,19 @@ export function readTensor(tensor: Tensor): TensorValues {
  * @throws InferenceError "invalid" for another datatype; bytes that are no UTF-8 read as U+FFFD.
  */
 export function readStrings(tensor: Tensor): readonly string[] {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return readBytes(tensor).map((element) => decoder.decode(element));
+}
+
+/**
+ * The elements of a BYTES tensor, as views.
+ * @throws InferenceError "invalid" for another datatype
+ */
+export function readBytes(tensor: Tensor): readonly Uint8Array[] {
   if (tensor.datatype !== "BYTES") {
     throw new InferenceError("invalid", `tensor '${tensor.name}' is ${tensor.datatype}, expected BYTES`);
   }
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  return splitBytes(tensor, elementCount(tensor.shape)).map((element) => decoder.decode(element));
+  return splitBytes(tensor, elementCount(tensor.shape));
 }
 
 /** Elements in the raw layout of BYTES: each preceded by its length as uint32, little-endian. */

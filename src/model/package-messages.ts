@@ -84,6 +84,8 @@ export interface SignalProfile {
   readonly numeric?: NumericProfile;
   readonly categorical?: CategoricalProfile;
   readonly score?: NumericProfile;
+  /** mean, deviation, minimum, maximum or zeros of all columns; absent: the value of `column`. */
+  readonly statistic?: string;
 }
 
 /** Turns a score into the probability that the class is the true one, by straight lines between points. */

@@ -1,7 +1,11 @@
 import type { InferenceResponse } from "../inference.ts";
+import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
-import type { ModelState, RequestRecord } from "../runtime/observer.ts";
+import type { BatchRecord, ModelState, RequestRecord } from "../runtime/observer.ts";
+import { RowCollector } from "./collect/row-collector.ts";
+import { RowSampler } from "./collect/row-sampler.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
+import { TrafficHistory, trafficIntervalSeconds } from "./evaluate/traffic-history.ts";
 import type { CreateModelPart, ModelPart, ModelPartContext } from "./model-part.ts";
 import {
   type Dropped,
@@ -11,6 +15,9 @@ import {
   type ModelReport,
   type ModelReportDraft,
 } from "./monitor-report.ts";
+import { HeardOutcomes } from "./outcome-listeners.ts";
+import { OutcomePart } from "./outcomes/outcome-part.ts";
+import type { Outcomes } from "./outcomes/outcomes.ts";
 import type { OutcomeSink } from "./prediction.ts";
 
 /**
@@ -20,9 +27,18 @@ import type { OutcomeSink } from "./prediction.ts";
 export class ModelMonitor {
   readonly context: ModelPartContext;
   readonly #parts: readonly ModelPart[];
+  /** Takes outcomes of the version; undefined: its quality is not watched. */
+  readonly outcomes: OutcomeSink | undefined;
+  /** What answers carry when they are asked for it. */
+  readonly annotators: readonly Annotator[];
   /** Those that listen to every answer, and to every failure. */
   readonly #onAnswer: readonly ModelPart[];
   readonly #onFailure: readonly ModelPart[];
+  /** Chooses rows for row statistics. */
+  readonly sampler: RowSampler;
+  /** Undefined: nobody looks at rows. */
+  readonly #rows: RowCollector | undefined;
+  readonly #traffic: TrafficHistory;
   readonly #dropped = new Map<string, { readonly monitor: string; readonly reason: string; count: number }>();
   readonly #failed = new Set<ModelPart>();
   readonly #blockMs: number;
@@ -31,14 +47,23 @@ export class ModelMonitor {
 
   /**
    * @param context all but how drops are counted, which is the monitor's own
+   * @param outcomes what all versions share of outcomes; undefined: none are taken
    * @throws InferenceError "refused" when a part cannot be made of the configuration
    */
-  constructor(context: ModelPartContext, createParts: readonly CreateModelPart[]) {
+  constructor(context: ModelPartContext, createParts: readonly CreateModelPart[], outcomes?: Outcomes) {
     this.context = { ...context, drop: (monitor, reason, count) => this.#drop(context, monitor, reason, count) };
-    this.#parts = createParts.flatMap((create) => create(this.context) ?? []);
+    const watching = createParts.flatMap((create) => create(this.context) ?? []);
+    const sink = this.#hear(watching);
+    this.outcomes = sink;
+    this.#parts = outcomes === undefined ? watching : [...watching, new OutcomePart(this.context, outcomes, sink)];
+    this.annotators = this.#parts.flatMap((part) => part.annotators ?? []);
     this.#onAnswer = this.#parts.filter((part) => part.onAnswer !== undefined);
     this.#onFailure = this.#parts.filter((part) => part.onFailure !== undefined);
-    this.#blockMs = this.config.windows.blockSeconds * 1000;
+    this.sampler = new RowSampler(this.config.quality.maxRowsPerSecond);
+    this.#rows = this.#createCollector();
+    const { blockSeconds } = this.config.windows;
+    this.#traffic = new TrafficHistory(trafficIntervalSeconds(blockSeconds), context.clock.nowMs());
+    this.#blockMs = blockSeconds * 1000;
     this.#blockEndMs = this.#nextBlockEnd(context.clock.nowMs());
   }
 
@@ -50,15 +75,22 @@ export class ModelMonitor {
     return this.context.config;
   }
 
-  /** Takes outcomes of the version; undefined: its quality is not watched. */
-  get outcomes(): OutcomeSink | undefined {
-    return this.#parts.find((part) => part.outcomes !== undefined)?.outcomes;
+  onAdmitted(record: RequestRecord): void {
+    this.#traffic.onAdmitted();
+    this.#rows?.onAdmitted(record);
   }
 
-  onAdmitted(_record: RequestRecord): void {}
+  onTaken(requests: number): void {
+    this.#traffic.onTaken(requests);
+  }
+
+  onBatch(record: BatchRecord): void {
+    this.#traffic.onBatch(record);
+  }
 
   onResponse(record: RequestRecord, response: InferenceResponse): void {
     const atMs = this.context.clock.epochMsOf(record.endedMs);
+    this.#rows?.onResponse(record, response, atMs);
     for (const part of this.#onAnswer) {
       try {
         part.onAnswer?.(record, response, atMs);
@@ -69,6 +101,8 @@ export class ModelMonitor {
   }
 
   onEnd(record: RequestRecord): void {
+    this.#traffic.onEnd(record);
+    this.#rows?.onEnd(record);
     if (record.error === undefined) return;
     const atMs = this.context.clock.epochMsOf(record.endedMs);
     for (const part of this.#onFailure) {
@@ -82,6 +116,8 @@ export class ModelMonitor {
 
   /** Time has passed: ends the block that is over. Returns whether one was; takes up to a few milliseconds then. */
   tick(nowMs: number): boolean {
+    this.sampler.adapt(nowMs);
+    this.#traffic.tick(nowMs);
     if (nowMs < this.#blockEndMs) return false;
     const endMs = Math.floor(nowMs / this.#blockMs) * this.#blockMs;
     this.#blockEndMs = this.#nextBlockEnd(nowMs);
@@ -128,7 +164,7 @@ export class ModelMonitor {
       model_version: version,
       state: this.state,
       execution_provider: provider.actual,
-      history: [],
+      history: this.#traffic.points(),
       quality: emptyQuality(this.context.taskNote),
       data: emptyData(""),
       anomalies: emptyAnomalies(""),
@@ -155,6 +191,40 @@ export class ModelMonitor {
         this.#onError(part, error);
       }
     }
+  }
+
+  /** Who takes outcomes, heard by all parts that want to. */
+  #hear(parts: readonly ModelPart[]): OutcomeSink | undefined {
+    const sink = parts.find((part) => part.outcomes !== undefined)?.outcomes;
+    const listening = parts.filter((part) => part.onOutcome !== undefined);
+    if (sink === undefined || listening.length === 0) return sink;
+    return new HeardOutcomes(sink, (...outcome) => {
+      for (const part of listening) {
+        try {
+          part.onOutcome?.(...outcome);
+        } catch (error) {
+          this.#onError(part, error);
+        }
+      }
+    });
+  }
+
+  #createCollector(): RowCollector | undefined {
+    const parts = this.#parts.filter((part) => part.onRows !== undefined);
+    if (parts.length === 0) return undefined;
+    const { description, signals } = this.context;
+    return new RowCollector(description.signature, signals, this.sampler, {
+      onRows: (rows) => {
+        for (const part of parts) {
+          try {
+            part.onRows?.(rows);
+          } catch (error) {
+            this.#onError(part, error);
+          }
+        }
+      },
+      onLost: (rows) => this.context.drop("rows", "memory", rows),
+    });
   }
 
   #nextBlockEnd(nowMs: number): number {

@@ -1,18 +1,22 @@
 import type { InferenceResponse } from "../inference.ts";
 import { toTimestamp } from "../model/package-messages.ts";
+import type { Annotator, Annotators, LeftOutReason } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
-import type { ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
+import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
 import { AlertBoard } from "./alerts/alert-board.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
+import { signalLayout } from "./collect/signal-layout.ts";
 import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
 import { type ModelPlace, readMonitorFile } from "./config/monitor-files.ts";
+import { readReferenceFile } from "./config/reference-file.ts";
+import { type ServerGauges, ServerHistory, systemGauges } from "./evaluate/server-history.ts";
 import { ModelMonitor } from "./model-monitor.ts";
 import type { CreateModelPart, ModelPartContext } from "./model-part.ts";
 import { modelParts } from "./model-parts.ts";
 import { type MonitorClock, systemMonitorClock } from "./monitor-clock.ts";
 import type { MonitorReport } from "./monitor-report.ts";
-import type { OutcomeSink } from "./prediction.ts";
+import type { Outcomes } from "./outcomes/outcomes.ts";
 import { maxModelVersions } from "./telemetry/attribute-values.ts";
 import type { SeriesRegistry } from "./telemetry/series-registry.ts";
 
@@ -24,11 +28,17 @@ export interface ModelMonitorsOptions {
   readonly serverVersion: string;
   /** For the log. */
   report(level: "info" | "warn" | "error", message: string, fields: Readonly<Record<string, unknown>>): void;
+  /** What is measured of this process. Default: the process's own. */
+  readonly gauges?: ServerGauges;
   /** Default: the system's. */
   readonly clock?: MonitorClock;
+  /** What all versions share of outcomes. Absent: none are taken. */
+  readonly outcomes?: Outcomes;
   /** What is watched about each version. Default: everything. */
   readonly parts?: readonly CreateModelPart[];
 }
+
+const noAnnotators: readonly Annotator[] = [];
 
 /** How often ended blocks are looked for. Blocks are seconds long at least. */
 const tickMs = 1000;
@@ -40,7 +50,7 @@ const sliceMs = 2;
  * The monitors of all model versions of a server: one observer of the runtime that hands each version's events to its own monitor, one timer
  * that ends blocks, one report.
  */
-export class ModelMonitors implements Observer {
+export class ModelMonitors implements Observer, Annotators {
   readonly #options: ModelMonitorsOptions;
   readonly #clock: MonitorClock;
   /** The alerts of all versions in service. */
@@ -53,6 +63,8 @@ export class ModelMonitors implements Observer {
   /** The one asked for last: most requests in a row are of one model. */
   #lastDescription: ModelDescription | undefined;
   #lastMonitor: ModelMonitor | undefined;
+  readonly #history: ServerHistory;
+  #readRuntimeBytes: () => number = () => 0;
   #cancelTick: (() => void) | undefined;
   #isStopped = false;
 
@@ -60,6 +72,8 @@ export class ModelMonitors implements Observer {
     this.#options = options;
     this.#clock = options.clock ?? systemMonitorClock;
     this.#startedMs = this.#clock.nowMs();
+    const gauges = options.gauges ?? systemGauges(() => this.#readRuntimeBytes());
+    this.#history = new ServerHistory(gauges, this.#startedMs);
     this.#tickLater();
   }
 
@@ -69,15 +83,18 @@ export class ModelMonitors implements Observer {
    */
   prepare(place: ModelPlace, description: ModelDescription): void {
     const config = readMonitorConfig(readMonitorFile(place));
-    const { task, note } = findTask(config, description);
+    const found = readReferenceFile(place, config.reference, description);
+    const profile = found?.profile;
+    const { task, note } = findTask(config, description, profile?.labels);
     const { registry, report } = this.#options;
     const context: ModelPartContext = {
       description,
       config,
       task,
       taskNote: note,
-      profile: undefined,
-      signals: { signals: [], inputCount: 0 },
+      profile,
+      profileSource: found?.source ?? "",
+      signals: signalLayout(description.signature, profile, config.data.maxColumns),
       predictions: task && new PredictionReader(task, description.signature),
       series: registry.createGroup({
         "sluice.model.name": description.name,
@@ -91,7 +108,10 @@ export class ModelMonitors implements Observer {
     if (task === undefined && config.task === "auto") {
       report("info", "quality is not watched", { model: description.name, version: description.version, reason: note });
     }
-    this.#byDescription.set(description, new ModelMonitor(context, this.#options.parts ?? modelParts));
+    this.#byDescription.set(
+      description,
+      new ModelMonitor(context, this.#options.parts ?? modelParts, this.#options.outcomes),
+    );
   }
 
   /** The monitors of the versions in service, by name and version. */
@@ -99,9 +119,21 @@ export class ModelMonitors implements Observer {
     return [...this.#monitors.values()].sort((a, b) => compare(a.description, b.description));
   }
 
-  /** Who takes outcomes of a version; undefined: it is not loaded, or its quality is not watched. */
-  outcomes(name: string, version: string): OutcomeSink | undefined {
-    return this.#monitors.get(keyOf(name, version))?.outcomes;
+  /** Takes reported outcomes; undefined: none are taken. */
+  get outcomes(): Outcomes | undefined {
+    return this.#options.outcomes;
+  }
+
+  of(model: ModelDescription): readonly Annotator[] {
+    return this.#find(model)?.annotators ?? noAnnotators;
+  }
+
+  onLeftOut(model: ModelDescription, { monitor }: Annotator, reason: LeftOutReason, error?: unknown): void {
+    const { name, version } = model;
+    this.#find(model)?.context.drop(monitor, reason === "failed" ? "exception" : reason);
+    if (error === undefined) return;
+    const fields = { model: name, version, monitor, error };
+    this.#options.report("error", "an answer goes without what was asked for beside it", fields);
   }
 
   /** What is known at this moment. @param modelName only this model; empty: all. @param modelVersion only this version; empty: all */
@@ -117,12 +149,20 @@ export class ModelMonitors implements Observer {
       server_version: this.#options.serverVersion,
       started_at: toTimestamp(this.#startedMs),
       models: chosen.map((monitor) => monitor.report(nowMs)),
-      history: [],
+      history: this.#history.points(),
     };
   }
 
   onAdmitted(model: ModelDescription, record: RequestRecord): void {
     this.#find(model)?.onAdmitted(record);
+  }
+
+  onTaken(model: ModelDescription, requests: number): void {
+    this.#find(model)?.onTaken(requests);
+  }
+
+  onBatch(model: ModelDescription, record: BatchRecord): void {
+    this.#find(model)?.onBatch(record);
   }
 
   onResponse(model: ModelDescription, record: RequestRecord, response: InferenceResponse): void {
@@ -155,9 +195,15 @@ export class ModelMonitors implements Observer {
     this.#close(monitor);
   }
 
+  /** Gives the source of the runtime processes' resident memory, in bytes. */
+  setRuntimeBytes(read: () => number): void {
+    this.#readRuntimeBytes = read;
+  }
+
   /** No block ends any more. */
   stop(): void {
     this.#isStopped = true;
+    this.#history.stop();
     this.#cancelTick?.();
   }
 
@@ -175,7 +221,10 @@ export class ModelMonitors implements Observer {
 
   #tickLater(): void {
     if (this.#isStopped) return;
-    this.#cancelTick = this.#clock.after(tickMs, () => this.#tick([...this.#monitors.values()]));
+    this.#cancelTick = this.#clock.after(tickMs, () => {
+      this.#history.tick(this.#clock.nowMs());
+      this.#tick([...this.#monitors.values()]);
+    });
   }
 
   /** Ends blocks that are over, a slice at a time. */

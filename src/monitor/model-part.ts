@@ -1,5 +1,6 @@
 import type { InferenceResponse } from "../inference.ts";
 import type { ReferenceProfile } from "../model/package-messages.ts";
+import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { RequestRecord } from "../runtime/observer.ts";
 import type { AlertBoard } from "./alerts/alert-board.ts";
@@ -9,7 +10,7 @@ import type { ModelTask } from "./config/model-task.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
 import type { MonitorClock } from "./monitor-clock.ts";
 import type { ModelReport, ModelReportDraft } from "./monitor-report.ts";
-import type { OutcomeSink } from "./prediction.ts";
+import type { OutcomeSink, Prediction, Truth } from "./prediction.ts";
 import type { SeriesGroup } from "./telemetry/series-registry.ts";
 
 /**
@@ -21,12 +22,16 @@ export interface ModelPart {
   readonly name: string;
   /** Takes the outcomes of the version, where this part does. */
   readonly outcomes?: OutcomeSink;
+  /** What answers carry when they are asked for it. */
+  readonly annotators?: readonly Annotator[];
   /** Rows of one answered request that were chosen for row statistics. Everything is only valid during the call. */
   onRows?(rows: SampledRows): void;
   /** The version is in service. Whatever others see of it begins here: a version may be loaded beside the one that serves. */
   open?(): void;
   /** Every answered request, chosen or not: cheap things only. `atMs`: epoch milliseconds of the answer. */
   onAnswer?(record: RequestRecord, response: InferenceResponse, atMs: number): void;
+  /** An outcome was recorded by the part that takes outcomes. The prediction is only valid during the call. */
+  onOutcome?(prediction: Prediction, truth: Truth, weight: number, receivedAtMs: number): void;
   /** A request failed or was refused. */
   onFailure?(record: RequestRecord, atMs: number): void;
   /** A block of time has ended. `nowMs`: its end, epoch milliseconds, a multiple of the block's length. */
@@ -48,6 +53,8 @@ export interface ModelPartContext {
   readonly taskNote: string;
   /** Undefined: there is no reference. */
   readonly profile: ReferenceProfile | undefined;
+  /** Name of its file; empty: there is none. */
+  readonly profileSource: string;
   /** The signals of a sampled row. */
   readonly signals: SignalLayout;
   /** Reads predictions out of responses; undefined without a task. */

@@ -211,6 +211,8 @@ export interface ChangeDetector {
   readonly changed_at?: Timestamp;
   readonly current: number;
   readonly sample_count: number;
+  readonly before?: number;
+  readonly after?: number;
 }
 
 /** A rule of the model's monitor.yaml and how it stands. */

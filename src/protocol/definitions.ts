@@ -11,6 +11,12 @@ export type ServiceDefinition = Readonly<Record<string, MethodDefinition<object,
 const descriptorPath = join("gen", "descriptors.binpb");
 const inferenceServiceName = "inference.GRPCInferenceService";
 
+/** Methods whose messages are the received and the finished bytes. */
+const byteMethods: ReadonlyMap<string, readonly string[]> = new Map([
+  [inferenceServiceName, ["ModelInfer", "ModelStreamInfer"]],
+  ["sluice.monitor.v1.MonitorService", ["ReportOutcomes", "StreamOutcomes"]],
+]);
+
 let descriptorBytes: Buffer | undefined;
 let packageDefinition: PackageDefinition | undefined;
 
@@ -36,8 +42,9 @@ function findDescriptors(folder: string): string {
  * The definition of a service in proto/, by its full name. Messages of its methods are plain objects with the field names of the
  * .proto files, enums as names, 64-bit integers as decimal strings (numbers are accepted on the way in).
  *
- * The two inference methods are the exception: their messages are the received and the finished bytes, so that tensors are not copied
- * twice and undecodable bytes can answer INVALID_ARGUMENT (see `parseInferRequest`, `encodeInferResponse`).
+ * The two inference methods and the two that take outcomes are the exception: their messages are the received and the finished bytes, so that
+ * tensors are not copied twice, thousands of outcomes not decoded at once, and undecodable bytes can answer INVALID_ARGUMENT (see
+ * `parseInferRequest`, `encodeInferResponse`, `splitReport`, `encodeReportResults`).
  *
  * @throws InferenceError "internal" when there is no such service.
  */
@@ -46,8 +53,8 @@ export function serviceDefinition(name: string): ServiceDefinition {
   const found = packageDefinition[name];
   assert(found !== undefined && !("format" in found), `no service '${name}' in ${descriptorPath}`);
   const service: ServiceDefinition = found;
-  if (name !== inferenceServiceName) return service;
-  return { ...service, ...passThrough(service, "ModelInfer"), ...passThrough(service, "ModelStreamInfer") };
+  const asBytes = (byteMethods.get(name) ?? []).map((method) => passThrough(service, method));
+  return Object.assign({}, service, ...asBytes);
 }
 
 /** proto-loader's own reader of descriptor sets takes a map for a list of entries; the JSON form that it reads as well keeps maps. */
@@ -58,7 +65,7 @@ function loadDefinitions(): PackageDefinition {
 
 function passThrough(service: ServiceDefinition, method: string): ServiceDefinition {
   const definition = service[method];
-  assert(definition !== undefined, `no method '${method}' in ${inferenceServiceName}`);
+  assert(definition !== undefined, `no method '${method}'`);
   return {
     [method]: {
       ...definition,
@@ -73,7 +80,7 @@ function passThrough(service: ServiceDefinition, method: string): ServiceDefinit
 const receivedBytes = (bytes: Buffer): Buffer => bytes;
 
 function finishedBytes(message: object): Buffer {
-  assert(Buffer.isBuffer(message), "a message of an inference method must be encoded before it is written");
+  assert(Buffer.isBuffer(message), "a message of this method must be encoded before it is written");
   return message;
 }
 

@@ -1,5 +1,6 @@
 import { InferenceError } from "../errors.ts";
 import { noParameters, type Parameters, type ParameterValue } from "../inference.ts";
+import { maxPredictionIdLength, predictionIdParameter } from "../outcome.ts";
 import { type ParameterKind, parameterValues, type WireParameter, type WireParameters } from "./parameters.ts";
 
 /**
@@ -36,7 +37,14 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["sluice_cancel", { kinds: ["string"] }],
   ["sluice_tenant", { kinds: ["string"] }],
   ["sluice_timeout_ms", { kinds: ["int64"], expected: "expected value > 0.", accepts: isPositive }],
-  ["sluice_prediction_id", { kinds: ["string"] }],
+  [
+    predictionIdParameter,
+    {
+      kinds: ["string"],
+      expected: `expected at most ${maxPredictionIdLength} characters.`,
+      accepts: (value) => String(value).length <= maxPredictionIdLength,
+    },
+  ],
 ]);
 
 const customKinds: readonly ParameterKind[] = ["int64", "bool", "string", "double"];

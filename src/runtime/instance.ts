@@ -1,6 +1,8 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
+import type { TraceIds } from "../inference.ts";
 import { bucketOf, type ScatterOutput, splitBatch, writeBatch } from "./batch.ts";
 import type { BatchLayout } from "./batch-layout.ts";
+import { traceOf } from "./batch-trace.ts";
 import type { Batch, BatchedModel, BatchRunner } from "./batched-model.ts";
 import type { Clock } from "./clock.ts";
 import type { Failure, RanFrame } from "./frames.ts";
@@ -18,7 +20,7 @@ export interface InstanceOptions {
   /** How requests of different shapes share a batch; absent: they have one shape. */
   readonly layout?: BatchLayout;
   /** For the log: what went wrong in words that must not travel. */
-  report(message: string, detail: string): void;
+  report(message: string, detail: string, trace?: TraceIds): void;
   /** The instance can, or cannot, run batches from now on. */
   onAvailability(error: InferenceError | undefined): void;
 }
@@ -119,7 +121,11 @@ export class Instance implements BatchRunner, Resident {
     this.#slot.onRan(this, process, this.#options.clock.now() - sentMs, 0); // a run that fails takes its time as well
     const { name, version } = this.loadRequest;
     if (failure.detail !== "")
-      this.#options.report(`a run of model '${name}' version ${version} failed`, failure.detail);
+      this.#options.report(
+        `a run of model '${name}' version ${version} failed`,
+        failure.detail,
+        traceOf(batch.entries),
+      );
     const error =
       failure.reason === "too_large"
         ? new InferenceError("too_large", "the answer exceeds what a batch may carry (--arena-max-bytes)", {
@@ -169,6 +175,7 @@ export class Instance implements BatchRunner, Resident {
     this.#options.report(
       `a batch of model '${this.loadRequest.name}' could not be handed over`,
       String(error.cause ?? error.message),
+      traceOf(batch.entries),
     );
     this.#settleFailure(batch, padded, error);
   }

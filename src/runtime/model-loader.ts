@@ -1,6 +1,6 @@
 import type { ServeConfig } from "../config.ts";
 import { InferenceError } from "../errors.ts";
-import type { Signature } from "../inference.ts";
+import type { Signature, TraceIds } from "../inference.ts";
 import { resolveChunking } from "../model/chunking.ts";
 import { lengthPlan } from "../model/length-plan.ts";
 import type { ModelConfig } from "../model/model-config.ts";
@@ -40,7 +40,7 @@ export interface ModelLoaderOptions {
   /** What answers carry when they are asked for it. Absent: nothing. */
   readonly annotators?: Annotators;
   /** For the log: what must not travel. */
-  report(message: string, detail: string): void;
+  report(message: string, detail: string, trace?: TraceIds): void;
 }
 
 /** Longest single step (proof, warm-up run) of trying a model, so that one that never ends does not hold up its load for a minute. */

@@ -46,6 +46,8 @@ export interface RequestRecord {
   readonly error: InferenceError | undefined;
   /** For the observers' own use, e.g. a span. Undefined until one sets it. */
   attachment: unknown;
+  /** For the row statistics of the monitor: where it keeps what it copied of the request. Absent or 0: it copied nothing. */
+  sample?: number;
 }
 
 /** One execution of a model. */

@@ -53,6 +53,7 @@ export class QueueEntry implements RequestRecord {
   endedMs = 0;
   error: InferenceError | undefined;
   attachment: unknown;
+  sample = 0;
 
   constructor(
     request: InferenceRequest,

@@ -1,6 +1,7 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
 import type { SequencePlan } from "../model/sequence-plan.ts";
 import { bucketOf, splitBatch } from "./batch.ts";
+import { traceOf } from "./batch-trace.ts";
 import type { Failure, RanFrame } from "./frames.ts";
 import type { InstanceOptions } from "./instance.ts";
 import type { LoadRequest } from "./load-protocol.ts";
@@ -96,6 +97,7 @@ export class SequenceInstance implements SequenceRunner, Resident {
       this.#options.report(
         `a batch of model '${this.loadRequest.name}' could not be handed over`,
         String(error.cause ?? error.message),
+        traceOf(batch.rows.map((row) => row?.item.entry)),
       );
       this.#fail(batch, error);
     }
@@ -125,7 +127,11 @@ export class SequenceInstance implements SequenceRunner, Resident {
     this.#slot.onRan(this, process, this.#options.clock.now() - sentMs, 0); // a run that fails takes its time as well
     const { name, version } = this.loadRequest;
     if (failure.detail !== "")
-      this.#options.report(`a run of model '${name}' version ${version} failed`, failure.detail);
+      this.#options.report(
+        `a run of model '${name}' version ${version} failed`,
+        failure.detail,
+        traceOf(batch.rows.map((row) => row?.item.entry)),
+      );
     const tooLarge = "the answer exceeds what a batch may carry (--arena-max-bytes), or the states (--max-state-bytes)";
     this.#fail(
       batch,

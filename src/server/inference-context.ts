@@ -4,6 +4,7 @@ import {
   defaultCriticality,
   type Parameters,
   type RequestContext,
+  type TraceIds,
 } from "../inference.ts";
 import { defaultTenant } from "../tenant.ts";
 import type { Call } from "./call.ts";
@@ -17,6 +18,7 @@ export class InferenceContext implements RequestContext {
   deadlineMs: number;
   tenant: string = defaultTenant;
   readonly isStreamed: boolean;
+  trace: TraceIds | undefined = undefined;
   readonly #call: Call<Buffer>;
   #isCancelled = false;
   /** Where it takes a place, and what it takes there; undefined: nowhere, or not any more. */

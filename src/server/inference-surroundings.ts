@@ -1,5 +1,6 @@
 import type { ServeConfig } from "../config.ts";
 import type { InferenceError } from "../errors.ts";
+import type { RequestContext } from "../inference.ts";
 import type { CallObserver } from "../monitor/telemetry/call-observer.ts";
 import type { Repository } from "../runtime/repository.ts";
 import type { Admission } from "./admission.ts";
@@ -14,13 +15,14 @@ export interface InferenceSurroundings {
   /** Absent: there are no tenants, and whatever callers say about theirs is not looked at. */
   readonly tenants?: TenantDirectory | undefined;
   readonly config: Pick<ServeConfig, "streamWindow" | "streamWindowBytes" | "maxMessageBytes">;
-  /** Logs an error that is a bug of our own, with its cause; others are the caller's to know. */
-  logInternal(error: InferenceError, method: string): void;
+  /** Logs an error that is a bug of our own, with its cause and the request's span; others are the caller's to know. */
+  logInternal(error: InferenceError, method: string, context?: RequestContext): void;
 }
 
 /** How internal errors of the inference methods are logged: once, here, because the wire carries no cause. */
 export function internalErrorLogger(log: Log): InferenceSurroundings["logInternal"] {
-  return (error, method) => {
-    if (error.reason === "internal") log.error("a request failed", { method, error: error.cause ?? error });
+  return (error, method, context) => {
+    if (error.reason !== "internal") return;
+    log.error("a request failed", { method, ...context?.trace, error: error.cause ?? error });
   };
 }

@@ -18,6 +18,8 @@ export interface LogOptions {
   readonly format: "text" | "json";
   /** Default: standard error. */
   readonly write?: (line: string) => void;
+  /** Hears every line that is written, as it was given. Default: nobody. */
+  readonly also?: ((level: LogLevel, message: string, fields: LogFields) => void) | undefined;
   /** Default: the wall clock. */
   readonly now?: () => Date;
 }
@@ -42,7 +44,10 @@ export function createLog(options: LogOptions): Log {
   const writer = (level: LogLevel) =>
     levels.indexOf(level) < least
       ? () => {}
-      : (message: string, fields: LogFields = {}) => write(`${format(now().toISOString(), level, message, fields)}\n`);
+      : (message: string, fields: LogFields = {}) => {
+          write(`${format(now().toISOString(), level, message, fields)}\n`);
+          options.also?.(level, message, fields);
+        };
   return { debug: writer("debug"), info: writer("info"), warn: writer("warn"), error: writer("error") };
 }
 

@@ -20,10 +20,12 @@ import { type Log, silentLog } from "./log.ts";
 import { type ServiceHandlers, serviceNames } from "./method-table.ts";
 import { monitorService } from "./monitor-service.ts";
 import { OpenCalls } from "./open-calls.ts";
+import { type OutcomeHandlers, outcomeHandlers } from "./outcome-methods.ts";
 import { ReceiveWindows } from "./receive-windows.ts";
 import { reflectionServices } from "./reflection.ts";
 import { SessionWindows } from "./session-windows.ts";
 import type { TenantDirectory } from "./tenant-directory.ts";
+import { TurnBudget } from "./turn-budget.ts";
 
 /** What a gRPC server is made of. */
 export interface GrpcServerOptions {
@@ -111,7 +113,7 @@ export class GrpcServer {
     const named = [
       inference,
       this.#health.service,
-      ...(monitors && watch ? [monitorService(monitors, watch, log)] : []),
+      ...(monitors && watch ? [monitorService(monitors, watch, this.#outcomeHandlers(monitors), log)] : []),
     ];
     const services = config.reflection ? [...named, ...reflectionServices(serviceNames(named))] : named;
     const { bulkWindowBytes: maxStreamBytes, bulkWindowBudgetBytes: budgetBytes } = config;
@@ -123,6 +125,17 @@ export class GrpcServer {
     const surroundings = { openCalls: this.#openCalls, observer, log, windows, arriving, youngCollection };
     this.#transport = new GrpcJsServer(services, surroundings, config);
     this.#listener = new Listener(config, (socket) => this.#transport.accept(socket), log);
+  }
+
+  #outcomeHandlers({ outcomes }: ModelMonitors): OutcomeHandlers | undefined {
+    if (outcomes === undefined) return undefined;
+    const { streamWindow } = this.#config;
+    const logInternal = internalErrorLogger(this.#log);
+    const turns = new TurnBudget();
+    return outcomeHandlers(
+      { intake: outcomes.intake, admission: this.#admission, turns, streamWindow, logInternal },
+      this.#log,
+    );
   }
 
   /** Whether new work is refused. */

@@ -106,7 +106,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       if (tenants === undefined) this.#issue(item, { request, model });
       else this.#issueInTurn(item, { request, model });
     } catch (error) {
-      item.fail(toInferenceError(error));
+      this.#refuse(item, toInferenceError(error));
     }
   }
 
@@ -121,7 +121,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
     const issue = (error: InferenceError | undefined) => {
       this.#wait = undefined;
       if (error === undefined) this.#issueLate(item, question);
-      else item.fail(error);
+      else this.#refuse(item, error);
       this.#read();
     };
     this.#wait = enterTenantOrWait(this.#surroundings, this.#call, question, item.context, issue);
@@ -136,8 +136,14 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
       this.#gate = model.gate;
       this.#issue(item, { request, model });
     } catch (error) {
-      item.fail(toInferenceError(error));
+      this.#refuse(item, toInferenceError(error));
     }
+  }
+
+  /** A message that does not come to a model. */
+  #refuse(item: StreamItem, error: InferenceError): void {
+    this.#surroundings.observer.onRequestRefused(item.context, error);
+    item.fail(error);
   }
 
   get isIdle(): boolean {
@@ -167,7 +173,7 @@ export class InferenceStream implements CallListener<Buffer>, ItemStream {
   /** An answer of an item, its last one if the item has ended. Called by the item. */
   answer(item: StreamItem, bytes: Buffer): void {
     if (!this.#call.isOpen) return;
-    if (item.error !== undefined) this.#surroundings.logInternal(item.error, this.#call.method);
+    if (item.error !== undefined) this.#surroundings.logInternal(item.error, this.#call.method, item.context);
     this.#window.charge(bytes.length);
     if (!this.#isUnordered && !item.isDecoupled && item !== this.#items.first) {
       item.held ??= [];

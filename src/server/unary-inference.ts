@@ -17,7 +17,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
   readonly #surroundings: InferenceSurroundings;
   #message: Buffer | undefined;
   #question: Question | undefined;
-  /** Holds its tenant's place until the answer; undefined where there are no tenants. */
+  /** Holds its tenant's place until the answer; undefined until the request is there. */
   #context: InferenceContext | undefined;
   #chargedBytes = 0;
   #responses = 0;
@@ -25,7 +25,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
   constructor(call: Call<Buffer>, surroundings: InferenceSurroundings) {
     this.#call = call;
     this.#surroundings = surroundings;
-    if (surroundings.admission.isDraining) call.end(errorStatus(drainingError()));
+    if (surroundings.admission.isDraining) call.end(errorStatus(this.#refused(drainingError())));
     else call.read();
   }
 
@@ -34,7 +34,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
       this.#call.end(secondRequestStatus(this.#call.method));
       return;
     }
-    if (!this.#surroundings.admission.budget.tryAcquire(bytes.length)) throw shedError();
+    if (!this.#surroundings.admission.budget.tryAcquire(bytes.length)) throw this.#refused(shedError());
     this.#chargedBytes = bytes.length;
     this.#message = bytes;
     this.#call.read();
@@ -45,8 +45,18 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
       this.#call.end(noRequestStatus(this.#call.method));
       return;
     }
+    try {
+      this.#ask(this.#message);
+    } catch (error) {
+      throw this.#refused(toInferenceError(error));
+    }
+  }
+
+  /** @throws InferenceError when the request does not come to a model */
+  #ask(message: Buffer): void {
     const context = new InferenceContext(this.#call, this.#call.startMs, false);
-    const parsed = parseInferRequest(this.#message);
+    this.#context = context;
+    const parsed = parseInferRequest(message);
     const model = this.#surroundings.repository.find(parsed.modelName, parsed.modelVersion);
     if (isDecoupled(model.description)) {
       throw new InferenceError(
@@ -56,13 +66,19 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
     }
     const request = resolveRequest(parsed);
     context.limitTo(request.parameters);
-    if (this.#message.length < bulkMessageBytes) this.#message = nothing; // the views of the request keep what is needed
+    if (message.length < bulkMessageBytes) this.#message = nothing; // the views of the request keep what is needed
     this.#question = { request, model };
     if (this.#surroundings.tenants !== undefined) {
       enterTenant(this.#surroundings, this.#call, { request, model }, context);
-      this.#context = context;
     }
     model.infer(request, context, this);
+  }
+
+  /** Tells of an error before there was a model to tell of it; returns it. */
+  #refused(error: InferenceError): InferenceError {
+    const context = this.#context ?? new InferenceContext(this.#call, this.#call.startMs, false);
+    this.#surroundings.observer.onRequestRefused(context, error);
+    return error;
   }
 
   onClosed(): void {
@@ -87,7 +103,7 @@ export class UnaryInference implements CallListener<Buffer>, Reply {
 
   fail(error: InferenceError): void {
     this.#context?.leave();
-    this.#surroundings.logInternal(error, this.#call.method);
+    this.#surroundings.logInternal(error, this.#call.method, this.#context);
     this.#call.end(errorStatus(error));
   }
 

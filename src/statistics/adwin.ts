@@ -43,7 +43,7 @@ export interface Adwin {
   ticks: number;
   /** The latest value alarmed: the next one begins a new window. */
   hasAlarmed: boolean;
-  /** Means of what the latest alarm dropped and of what it left. */
+  /** Means of the older and the newer part at the boundary that the latest alarm saw most clearly. */
   meanBefore: number;
   meanAfter: number;
 }
@@ -80,13 +80,11 @@ export function addToAdwin(adwin: Adwin, value: number): boolean {
   insert(adwin, value);
   adwin.ticks++;
   if (adwin.ticks % adwinClock !== 0 || adwin.width <= gracePeriod) return false;
-  const { width, total } = adwin;
-  while (hasCut(adwin)) dropOldest(adwin);
-  if (adwin.width === width) return false;
-  adwin.hasAlarmed = true;
-  adwin.meanBefore = (total - adwin.total) / (width - adwin.width);
-  adwin.meanAfter = adwinMean(adwin);
-  return true;
+  while (hasCut(adwin)) {
+    adwin.hasAlarmed = true; // from here on the walks stop at the first cut
+    dropOldest(adwin);
+  }
+  return adwin.hasAlarmed;
 }
 
 function reset(adwin: Adwin): void {
@@ -152,13 +150,17 @@ function dropOldest(adwin: Adwin): void {
   while (adwin.rows > 1 && adwin.counts[adwin.rows - 1] === 0) adwin.rows--;
 }
 
-/** Whether the window falls into two parts, at some boundary of buckets, whose means differ by more than chance allows. */
+/**
+ * Whether the window falls into two parts, at some boundary of buckets, whose means differ by more than chance allows. The first one of an
+ * alarm is looked for to the end, and the clearest one's means are kept.
+ */
 function hasCut(adwin: Adwin): boolean {
   const { totals, counts, width, total, variance, delta } = adwin;
   const logTerm = Math.log((2 * Math.log(width)) / delta);
   const spread = (2 * variance * logTerm) / width;
   let oldLength = 0;
   let oldTotal = 0;
+  let clearest = 1;
   for (let row = adwin.rows - 1; row >= 0; row--) {
     const size = 2 ** row;
     const count = counts[row] ?? 0;
@@ -166,14 +168,19 @@ function hasCut(adwin: Adwin): boolean {
       oldLength += size;
       oldTotal += totals[row * rowLength + bucket] ?? 0;
       const newLength = width - oldLength;
-      if (newLength < minPartLength) return false;
+      if (newLength < minPartLength) return clearest > 1;
       if (oldLength < minPartLength) continue;
       const oldMean = oldTotal / oldLength;
       const newMean = (total - oldTotal) / newLength;
       const reciprocal = 1 / (oldLength - minPartLength + 1) + 1 / (newLength - minPartLength + 1);
       const bound = Math.sqrt(Math.max(0, spread * reciprocal)) + (2 / 3) * reciprocal * logTerm;
-      if (Math.abs(oldMean - newMean) > bound) return true;
+      const clarity = Math.abs(oldMean - newMean) / bound;
+      if (clarity <= clearest) continue;
+      if (adwin.hasAlarmed) return true;
+      clearest = clarity;
+      adwin.meanBefore = oldMean;
+      adwin.meanAfter = newMean;
     }
   }
-  return false;
+  return clearest > 1;
 }

@@ -1,3 +1,4 @@
+import { assert } from "../errors.ts";
 import { chiSquareContingency } from "./chi-square.ts";
 import {
   binnedKolmogorovSmirnov,
@@ -11,7 +12,7 @@ import {
 } from "./distribution-distance.ts";
 import { chiSquareQuantile, chiSquareTail } from "./incomplete-gamma.ts";
 import { kolmogorovCritical, kolmogorovTail } from "./kolmogorov-smirnov.ts";
-import { createNullDraws, fitTail, type SimulatedTail } from "./null-simulation.ts";
+import { createNullDraws, fitTail, type NullDraws, type SimulatedTail } from "./null-simulation.ts";
 
 /** The scores that compare a window with the reference. */
 export const driftMethods = [
@@ -56,68 +57,98 @@ const maxSimulatedRows = 1_000;
  * The chi-square statistic and Kolmogorov's have laws of their own. PSI, the squared Jensen-Shannon and the squared Hellinger distance follow
  * the chi-square law in the limit, but exceed it somewhat more often with few rows, and the others have no closed form: for all of these
  * windows are simulated, once, of the smallest size. Every score here is scaled by 1 / n + 1 / m (its root where it is a distance), so one
- * simulation serves every window of at least that size.
+ * simulation serves every window of at least that size, and every reference with the same shares and at least as many rows.
  */
 export class DriftTest {
   readonly methods: readonly DriftMethod[];
-  readonly #reference: DriftReference;
+  readonly reference: DriftReference;
   readonly #referenceRows: number;
   readonly #degreesOfFreedom: number;
-  readonly #tails: ReadonlyMap<DriftMethod, SimulatedTail>;
+  readonly #simulation: Simulation;
+  #tails: ReadonlyMap<DriftMethod, SimulatedTail> | undefined;
+  #lastAlpha = Number.NaN;
+  #lastLimit = Number.NaN;
 
-  /** @param leastRows of a window. Simulates, which takes some milliseconds. */
+  /** @param leastRows of a window. The laws are there once {@link prepare} has said so. */
   constructor(reference: DriftReference, methods: readonly DriftMethod[], leastRows: number, seed: number) {
-    this.#reference = reference;
+    this.reference = reference;
     this.#referenceRows = sumOf(reference.counts);
     this.#degreesOfFreedom = reference.counts.length - 1;
     this.methods = methods.filter((method) => isApplicable(method, reference.positions !== undefined));
-    this.#tails = simulateTails(this.methods, reference, leastRows, seed);
+    this.#simulation = new Simulation(this.methods, reference, leastRows, seed);
   }
 
-  /** How far a window is from the reference. @param counts one for each group; NaN for an empty window */
-  score(method: DriftMethod, counts: ArrayLike<number>): number {
-    return scoreOf(method, this.#reference, counts);
+  /**
+   * Simulates up to so many windows more, some microseconds each, so that the work can be done in slices.
+   * @returns whether the laws are there
+   */
+  prepare(windows = Number.POSITIVE_INFINITY): boolean {
+    if (this.#tails === undefined && this.#simulation.run(windows)) this.#tails = this.#simulation.tails();
+    return this.#tails !== undefined;
+  }
+
+  /**
+   * How far a window is from the reference, or from another one with the same groups.
+   * @param counts one for each group; NaN for an empty window
+   */
+  score(method: DriftMethod, counts: ArrayLike<number>, against: ArrayLike<number> = this.reference.counts): number {
+    return scoreOf(method, this.reference, against, counts);
   }
 
   /** The score that a window of `rows` rows exceeds by chance with this probability. */
-  critical(method: DriftMethod, alpha: number, rows: number): number {
-    const f = this.#noise(rows);
-    if (method === "ks") return kolmogorovCritical(alpha) * Math.sqrt(f);
-    const simulated = this.#tails.get(method)?.quantile(alpha) ?? 0;
-    return fromScaled(method, Math.max(simulated, this.#limit(method, alpha)), f);
+  critical(method: DriftMethod, alpha: number, rows: number, referenceRows = this.#referenceRows): number {
+    const noise = noiseOf(rows, referenceRows);
+    if (method === "ks") return kolmogorovCritical(alpha) * Math.sqrt(noise);
+    const limit = hasLimit(method) ? this.#limit(alpha) : 0;
+    return fromScaled(method, Math.max(this.#tail(method).quantile(alpha), limit), noise);
   }
 
   /** Probability of a score of at least so much by chance, in a window of `rows` rows. */
-  pValue(method: DriftMethod, score: number, rows: number): number {
+  pValue(method: DriftMethod, score: number, rows: number, referenceRows = this.#referenceRows): number {
     if (Number.isNaN(score)) return Number.NaN;
-    const f = this.#noise(rows);
-    if (method === "ks") return kolmogorovTail(score / Math.sqrt(f));
-    const scaled = toScaled(method, score, f);
-    const simulated = this.#tails.get(method)?.tail(scaled) ?? 0;
-    return Math.max(simulated, hasLimit(method) ? chiSquareTail(scaled, this.#degreesOfFreedom) : 0);
+    const noise = noiseOf(rows, referenceRows);
+    if (method === "ks") return kolmogorovTail(score / Math.sqrt(noise));
+    const scaled = toScaled(method, score, noise);
+    const limit = hasLimit(method) ? chiSquareTail(scaled, this.#degreesOfFreedom) : 0;
+    return Math.max(this.#tail(method).tail(scaled), limit);
   }
 
   /** The score from which a difference matters, from the threshold as it is configured: for chi-square that is Cohen's w. */
-  effectThreshold(method: DriftMethod, threshold: number, rows: number): number {
-    return method === "chi_square" ? threshold ** 2 / this.#noise(rows) : threshold;
+  effectThreshold(method: DriftMethod, threshold: number, rows: number, referenceRows = this.#referenceRows): number {
+    return method === "chi_square" ? threshold ** 2 / noiseOf(rows, referenceRows) : threshold;
   }
 
-  #limit(method: DriftMethod, alpha: number): number {
-    return hasLimit(method) ? chiSquareQuantile(alpha, this.#degreesOfFreedom) : 0;
+  /** The same probability is asked for with every window, and the quantile is found by many steps. */
+  #limit(alpha: number): number {
+    if (alpha !== this.#lastAlpha) {
+      this.#lastAlpha = alpha;
+      this.#lastLimit = chiSquareQuantile(alpha, this.#degreesOfFreedom);
+    }
+    return this.#lastLimit;
   }
 
-  /** Variance of a share's difference, but for the share itself. */
-  #noise(rows: number): number {
-    return 1 / this.#referenceRows + 1 / rows;
+  #tail(method: DriftMethod): SimulatedTail {
+    const tail = this.#tails?.get(method);
+    assert(tail !== undefined, `the law of ${method} was asked for before it was prepared`);
+    return tail;
   }
+}
+
+/** Variance of the difference of two shares, but for the shares themselves. */
+function noiseOf(rows: number, referenceRows: number): number {
+  return 1 / referenceRows + 1 / rows;
 }
 
 function hasLimit(method: DriftMethod): boolean {
   return method === "psi" || method === "js" || method === "chi_square" || method === "hellinger";
 }
 
-function scoreOf(method: DriftMethod, reference: DriftReference, counts: ArrayLike<number>): number {
-  const { counts: expected, positions, scale = 1 } = reference;
+function scoreOf(
+  method: DriftMethod,
+  { positions, scale = 1 }: DriftReference,
+  expected: ArrayLike<number>,
+  counts: ArrayLike<number>,
+): number {
   switch (method) {
     case "psi":
       return populationStability(expected, counts);
@@ -163,23 +194,39 @@ function fromScaled(method: DriftMethod, scaled: number, noise: number): number 
   return Math.sqrt((scaled * noise) / chiSquareScale[method]);
 }
 
-function simulateTails(
-  methods: readonly DriftMethod[],
-  reference: DriftReference,
-  rows: number,
-  seed: number,
-): ReadonlyMap<DriftMethod, SimulatedTail> {
-  const simulated = methods.filter((method) => method !== "ks");
-  const values = simulated.map(() => new Float64Array(simulatedWindows));
-  const windowRows = Math.min(rows, maxSimulatedRows);
-  const draws = createNullDraws(reference.counts, windowRows, seed);
-  const noise = 1 / sumOf(reference.counts) + 1 / windowRows;
-  for (let i = 0; i < simulatedWindows; i++) {
-    const counts = draws.next();
-    simulated.forEach((method, k) => {
-      const column = values[k] as Float64Array; // one for each
-      column[i] = toScaled(method, scoreOf(method, reference, counts), noise);
-    });
+/** Scores of windows without drift, in the making. */
+class Simulation {
+  readonly #methods: readonly DriftMethod[];
+  readonly #reference: DriftReference;
+  readonly #values: readonly Float64Array[];
+  readonly #noise: number;
+  readonly #draws: NullDraws;
+  #done = 0;
+
+  constructor(methods: readonly DriftMethod[], reference: DriftReference, leastRows: number, seed: number) {
+    this.#methods = methods.filter((method) => method !== "ks");
+    this.#reference = reference;
+    this.#values = this.#methods.map(() => new Float64Array(simulatedWindows));
+    const rows = Math.min(leastRows, maxSimulatedRows);
+    this.#noise = noiseOf(rows, sumOf(reference.counts));
+    this.#draws = createNullDraws(reference.counts, rows, seed);
   }
-  return new Map(simulated.map((method, k) => [method, fitTail(values[k] as Float64Array)]));
+
+  /** Returns whether all windows are drawn. */
+  run(windows: number): boolean {
+    const end = this.#methods.length === 0 ? simulatedWindows : Math.min(simulatedWindows, this.#done + windows);
+    for (; this.#done < end && this.#methods.length > 0; this.#done++) {
+      const counts = this.#draws.next();
+      this.#methods.forEach((method, k) => {
+        const score = scoreOf(method, this.#reference, this.#reference.counts, counts);
+        const column = this.#values[k] as Float64Array; // one for each
+        column[this.#done] = toScaled(method, score, this.#noise);
+      });
+    }
+    return end === simulatedWindows;
+  }
+
+  tails(): ReadonlyMap<DriftMethod, SimulatedTail> {
+    return new Map(this.#methods.map((method, k) => [method, fitTail(this.#values[k] as Float64Array)])); // one for each
+  }
 }

@@ -11,6 +11,9 @@ export interface NumericHistogram {
   readonly moments: Float64Array;
 }
 
+/** Numbers further from 0 count as infinite: their squares would be, and a sum with them. */
+export const largestSummedNumber = 1e150;
+
 /** Most bins that a histogram may have. */
 export const maxHistogramBins = 1000;
 
@@ -47,11 +50,11 @@ export function areEdges(edges: ArrayLike<number>): boolean {
   return true;
 }
 
-/** Counts one value; NaN is a missing one. */
+/** Counts one value; NaN is a missing one, and see {@link largestSummedNumber}. */
 export function recordNumber(histogram: NumericHistogram, value: number): void {
   const { edges, counts, moments } = histogram;
   const bins = edges.length - 1;
-  if (!Number.isFinite(value)) {
+  if (!(Math.abs(value) <= largestSummedNumber)) {
     add(counts, bins + (Number.isNaN(value) ? missing : infinite), 1);
     return;
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ModelMonitors } from "../../src/monitor/model-monitors.ts";
 import type { CreateModelPart, ModelPart } from "../../src/monitor/model-part.ts";
+import { summaryOf } from "../../src/monitor/report-summary.ts";
 import { SeriesRegistry } from "../../src/monitor/telemetry/series-registry.ts";
 import { FakeMonitorClock } from "../support/fake-monitor-clock.ts";
 import { describe } from "../support/fake-repository.ts";
@@ -29,7 +30,16 @@ function subject(parts: readonly CreateModelPart[]) {
   const registry = new SeriesRegistry(() => clock.nowMs());
   const logged: string[] = [];
   const report = (_level: string, message: string) => void logged.push(message);
-  const monitors = new ModelMonitors({ registry, serverInstance: "me", serverVersion: "1.2.3", report, clock, parts });
+  const gauges = { readLoopDelay: () => 0, frontBytes: () => 1, runtimeBytes: () => 2, stop: () => {} };
+  const monitors = new ModelMonitors({
+    registry,
+    serverInstance: "me",
+    serverVersion: "1.2.3",
+    report,
+    clock,
+    gauges,
+    parts,
+  });
   return { clock, registry, logged, monitors };
 }
 
@@ -137,4 +147,28 @@ test("the series of a version end with it, and those of one that never became re
   assert.equal(registry.groupCount, before + 1);
   monitors.onModelRemoved("m", "1");
   assert.equal(registry.groupCount, before);
+});
+
+test("a summary leaves out what takes much room", () => {
+  const { monitors, clock } = subject([
+    () => ({
+      name: "data",
+      report: (into) => {
+        into.data = {
+          ...into.data,
+          signals: [{ name: "x", role: "SIGNAL_ROLE_INPUT", scores: [], anomalies: [], drifted: true }],
+          drifted_signals: 1,
+        };
+        into.quality = { ...into.quality, confusion: { labels: ["a"], counts: [1] }, history: [], predictions: 5 };
+      },
+    }),
+  ]);
+  const description = describe("m");
+  monitors.prepare(nowhere, description);
+  monitors.onModelState("m", "1", "READY", { reason: "", description });
+  clock.advance(10_000);
+  const { models, history } = summaryOf(monitors.report());
+  assert.equal(history.length, 1);
+  assert.deepEqual([models[0]?.data.signals, models[0]?.data.drifted_signals], [[], 1]);
+  assert.deepEqual([models[0]?.quality.confusion, models[0]?.quality.predictions], [undefined, 5]);
 });

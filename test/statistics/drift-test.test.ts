@@ -6,6 +6,12 @@ import { type DriftMethod, DriftTest, driftMethods } from "../../src/statistics/
 import { chiSquareQuantile } from "../../src/statistics/incomplete-gamma.ts";
 import { createRandomSource, drawMultinomial, type RandomSource } from "../../src/statistics/random.ts";
 
+function preparedTest(...args: ConstructorParameters<typeof DriftTest>): DriftTest {
+  const drift = new DriftTest(...args);
+  assert.ok(drift.prepare());
+  return drift;
+}
+
 const equal = (bins: number) => new Float64Array(bins).fill(1 / bins);
 
 /** The value that a share `tail` of all values exceeds. */
@@ -92,7 +98,7 @@ for (const { name, counts, windowRows } of worlds) {
     const alpha = 0.01;
     const random = createRandomSource(windowRows + counts.length);
     const positions = Float64Array.from(counts, (_, i) => i);
-    const drift = new DriftTest({ counts, positions }, driftMethods, 500, 1);
+    const drift = preparedTest({ counts, positions }, driftMethods, 500, 1);
     const criticals = driftMethods.map((method) => drift.critical(method, alpha, windowRows));
     const alarms = driftMethods.map(() => 0);
     const [truth, current] = [new Float64Array(counts.length), new Float64Array(counts.length)];
@@ -122,7 +128,7 @@ test("one window for each of many references drawn anew: no more alarms than pro
   for (let i = 0; i < 200; i++) {
     drawMultinomial(300, shares, counts, random);
     drawMultinomial(500, shares, current, random);
-    const drift = new DriftTest(
+    const drift = preparedTest(
       { counts: counts.slice(), positions: Float64Array.from(counts, (_, k) => k) },
       methods,
       500,
@@ -137,7 +143,7 @@ test("one window for each of many references drawn anew: no more alarms than pro
 });
 
 test("critical value and p-value are each other's inverse", () => {
-  const drift = new DriftTest(
+  const drift = preparedTest(
     { counts: Float64Array.of(90, 100, 110, 60), positions: Float64Array.of(0, 1, 2, 5) },
     driftMethods,
     500,
@@ -159,7 +165,7 @@ test("a planted shift of a third of a standard deviation is found in nine of ten
   const shifted = Float64Array.of(0.0527, 0.0712, 0.0804, 0.0865, 0.0931, 0.0991, 0.1062, 0.115, 0.1283, 0.1675);
   const random = createRandomSource(8);
   const counts = new Float64Array(10).fill(1000);
-  const drift = new DriftTest(
+  const drift = preparedTest(
     { counts, positions: Float64Array.from({ length: 10 }, (_, i) => i) },
     driftMethods,
     500,
@@ -194,4 +200,16 @@ test("rare categories are counted with the unknown ones, which stay apart from t
   const sums = new Float64Array(groups.groupCount);
   sumGroups(groups, [1, 2, 3, 4], sums);
   assert.deepEqual([...sums], [1, 3, 6]);
+});
+
+test("the laws are simulated in slices, and are the same however they were", () => {
+  const make = () => new DriftTest({ counts: Float64Array.of(90, 100, 110) }, ["psi", "js"], 500, 9);
+  const sliced = make();
+  assert.throws(() => sliced.critical("psi", 0.01, 500));
+  let slices = 1;
+  while (!sliced.prepare(150)) slices++;
+  assert.equal(slices, 14);
+  const whole = make();
+  whole.prepare();
+  assert.equal(sliced.critical("js", 1e-4, 800), whole.critical("js", 1e-4, 800));
 });

@@ -12,7 +12,8 @@ import {
   type StatusObject,
 } from "@grpc/grpc-js";
 import { resolveConfig, type ServeConfig } from "../../src/config.ts";
-import { type InferenceRequest, noParameters, type Parameters } from "../../src/inference.ts";
+import type { InferenceError } from "../../src/errors.ts";
+import { type InferenceRequest, noParameters, type Parameters, type RequestContext } from "../../src/inference.ts";
 import type { CallObserver } from "../../src/monitor/telemetry/call-observer.ts";
 import { inferenceService } from "../../src/protocol/definitions.ts";
 import { encodeInferRequest } from "../../src/protocol/infer-request.ts";
@@ -50,6 +51,11 @@ export class RecordingCallObserver implements CallObserver {
     this[direction]++;
   }
   readonly refusedTenants: string[] = [];
+  readonly refusedRequests: string[] = [];
+  onRequestRefused(_context: RequestContext, error: InferenceError): void {
+    this.refusedRequests.push(error.reason);
+  }
+
   onTenantRefused(tenant: string): void {
     this.refusedTenants.push(tenant);
   }

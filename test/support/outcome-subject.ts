@@ -20,11 +20,12 @@ export class OutcomeSubject {
   readonly intake: OutcomeIntake;
   readonly heard: { readonly status: OutcomeStatus; readonly model: string | undefined }[] = [];
   readonly drops: { readonly reason: OutcomeDrop; readonly rows: number }[] = [];
+  readonly reduced: number[] = [];
   #tokens = 0;
 
   constructor({ maxBytes = 2 ** 26, life = "0123456789ab" } = {}) {
     this.ids = new PredictionIds(life);
-    this.models = new OutcomeModels(maxBytes, (_sink, reason, rows) => void this.drops.push({ reason, rows }));
+    this.models = new OutcomeModels(maxBytes);
     this.intake = new OutcomeIntake({
       models: this.models,
       ids: this.ids,
@@ -35,7 +36,11 @@ export class OutcomeSubject {
   }
 
   open(sink: OutcomeSink, settings: Partial<OutcomeSettings> = {}): ModelOutcomes {
-    return this.models.open(sink, { sampleRate: 1, maxPredictions: 1_000, ...settings });
+    const listener = {
+      onDrop: (reason: OutcomeDrop, rows: number) => void this.drops.push({ reason, rows }),
+      onReduced: (rows: number) => void this.reduced.push(rows),
+    };
+    return this.models.open(sink, { sampleRate: 1, maxPredictions: 1_000, ...settings }, listener);
   }
 
   /** Keeps a prediction whose class is the row's parity and whose values are row, row + 1, ... */

@@ -17,6 +17,8 @@ const stopLimitMs = 30_000;
 
 export interface RunningTriton {
   readonly address: string;
+  /** Where its metrics are. */
+  readonly metricsUrl: string;
   stop(): Promise<void>;
 }
 
@@ -78,7 +80,7 @@ export async function startTriton(models: readonly ComparedModel[], script: stri
     await stop();
     throw error;
   }
-  return { address, stop };
+  return { address, metricsUrl: `http://127.0.0.1:${metrics}/metrics`, stop };
 }
 
 /** Ends what a crashed Triton leaves behind. */

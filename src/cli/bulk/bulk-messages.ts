@@ -4,6 +4,7 @@ import { elementCount, itemBytes, type Tensor } from "../../tensor.ts";
 import { groupWidth, sliceValues } from "../../training/batch-room.ts";
 import type { GroupValues, Table, TableBatch, TableColumn, TablePosition } from "../../training/table.ts";
 import type { InputPlan, PlannedInput } from "../input-plan.ts";
+import { askForPredictions, type PredictionColumns } from "../prediction-columns.ts";
 import { cutRows } from "../rows.ts";
 
 /** A column of the table that goes to the output. */
@@ -19,6 +20,8 @@ export interface BulkJob {
   readonly model: string;
   /** Empty: all. */
   readonly outputs: NonNullable<InferOptions["outputs"]>;
+  /** What of the predictions is written beside the outputs. */
+  readonly predictions: PredictionColumns;
   /** Columns of the table that go to the output, as what they are to be written. */
   readonly keptColumns: readonly KeptColumn[];
   readonly rowsPerMessage: number;
@@ -85,7 +88,8 @@ function toTensor({ name, group, rowShape }: PlannedInput, values: GroupValues, 
 
 /** The question that rows ask; its id is the number of the first one. */
 export function toRequest(job: BulkJob, version: string, { inputs, firstRow }: BulkRows): InferOptions {
-  return { model: job.model, version, inputs, outputs: job.outputs, id: String(firstRow) };
+  const { model, outputs, predictions } = job;
+  return { model, version, inputs, outputs, id: String(firstRow), ...askForPredictions(predictions) };
 }
 
 /** Several rows as two groups of rows, in order. */

@@ -6,6 +6,7 @@ import { InferenceError } from "../../errors.ts";
 import type { InferenceResponse } from "../../inference.ts";
 import type { Tensor } from "../../tensor.ts";
 import { type TableColumn, type TablePosition, tableStart } from "../../training/table.ts";
+import { predictionOutputs } from "../prediction-columns.ts";
 import { type BulkJob, type BulkMessage, type BulkRows, bulkMessages, halves, toRequest } from "./bulk-messages.ts";
 import type { BulkOutput } from "./bulk-output.ts";
 import { classOutputs, splitClasses } from "./class-outputs.ts";
@@ -203,9 +204,9 @@ export class BulkRun {
   }
 
   async #append(rows: BulkRows, response: InferenceResponse): Promise<void> {
-    const tensors = response.outputs.flatMap((output) =>
-      this.#classes.has(output.name) ? splitClasses(output) : [output],
-    );
+    const { plan, predictions } = this.#job;
+    const named = predictionOutputs(response, plan.cut === "batch" ? rows.rowCount : undefined, predictions);
+    const tensors = named.flatMap((output) => (this.#classes.has(output.name) ? splitClasses(output) : [output]));
     const { output, encoder } = this.#open ?? (await this.#begin(rows, response.modelVersion, tensors));
     const outputs = outputValues(tensors, this.#columns, rows, this.#job.plan.cut);
     const bytes = encoder.add({ rowCount: rows.rowCount, values: [...rows.kept, ...outputs] });

@@ -7,14 +7,19 @@ import type { Tensor } from "../../tensor.ts";
 /** Datatypes that have no ranking in Triton's classification extension. */
 const unranked = new Set(["BOOL", "BYTES", "FP16", "BF16"]);
 
-/** Outputs to ask for; those that can be ranked as their highest classes where so many are wanted. */
+/**
+ * Outputs to ask for; those that can be ranked as their highest classes where so many are wanted. Empty: all.
+ * @param isNamed all of them are to be named, because another output is asked for beside them
+ */
 export function requestedOutputs(
   names: readonly string[],
   classCount: number,
   metadata: ModelMetadata,
+  isNamed = false,
 ): NonNullable<InferOptions["outputs"]> {
-  if (classCount === 0) return names;
+  if (classCount === 0 && (names.length > 0 || !isNamed)) return names;
   const outputs = metadata.outputs.filter(({ name }) => names.length === 0 || names.includes(name));
+  if (classCount === 0) return outputs.map(({ name }) => name);
   return outputs.map(({ name, datatype }) =>
     unranked.has(datatype) ? name : { name, classificationCount: classCount },
   );

@@ -2,6 +2,7 @@ import type { ModelMetadata } from "../../client/model-metadata.ts";
 import { formatShape } from "../../tensor.ts";
 import type { TableColumn, TableFormat } from "../../training/table.ts";
 import type { InputPlan } from "../input-plan.ts";
+import type { PredictionColumns } from "../prediction-columns.ts";
 import type { BulkJob } from "./bulk-messages.ts";
 import { describeInput } from "./input-identity.ts";
 import type { JobDescription } from "./journal.ts";
@@ -40,7 +41,7 @@ export async function describeJob(
   format: TableFormat,
   given: { readonly input: string; readonly modelVersion: string },
 ): Promise<JobDescription> {
-  const { plan, keptColumns, outputs, rowsPerMessage, table } = job;
+  const { plan, keptColumns, outputs, rowsPerMessage, table, predictions } = job;
   return {
     input: given.input === "-" ? "standard input" : await describeInput(given.input),
     "input format": table.format,
@@ -53,7 +54,14 @@ export async function describeJob(
       .join(", "),
     format,
     "rows per message": String(rowsPerMessage),
+    ...describePredictions(predictions),
   };
+}
+
+/** Not there without any, as in the journals of runs that knew of none. */
+function describePredictions({ predictionIds, predictionTokens }: PredictionColumns): JobDescription {
+  const columns = [...(predictionIds ? ["ids"] : []), ...(predictionTokens ? ["tokens"] : [])];
+  return columns.length === 0 ? {} : { predictions: columns.join(", ") };
 }
 
 function describePlan({ inputs }: InputPlan, columns: readonly TableColumn[]): string {

@@ -10,23 +10,32 @@ export const markNan = 2;
 export const markInfinite = 3;
 /** A category that the reference does not know. */
 export const markUnseen = 4;
+/** The answer does not have the output, because it was not asked for: no value at all, and nothing wrong with it. */
+export const markAbsent = 5;
 
-/** One number or category that every row has: a column of an input or output, or a statistic over a tensor that has too many columns. */
+/** What is made of a tensor with too many columns: a number about all of them. */
+export const tensorStatistics = ["mean", "deviation", "minimum", "maximum", "zeros"] as const;
+
+export type TensorStatistic = (typeof tensorStatistics)[number];
+
+/** One number or category that every row has: a column of an input or output, or a statistic over all columns of one. */
 export interface Signal {
   /** Unique in the layout. */
   readonly name: string;
   readonly role: SignalRole;
   /** Name of the tensor. */
   readonly tensor: string;
-  /** Column of the tensor seen as [rows, columns]; 0 for a statistic over the tensor. */
+  /** Column of the tensor seen as [rows, columns]; 0 for a statistic. */
   readonly column: number;
   readonly datatype: string;
   readonly kind: "numeric" | "categorical" | "score";
-  /** Known values of a categorical signal: texts, or integers in decimal. A value's number is its index here. */
+  /** Known values of a categorical signal: texts, or integers in decimal. A value's number is its index here; empty: none are known. */
   readonly categories: readonly string[];
   /** Values outside are out of range. */
   readonly minimum: number;
   readonly maximum: number;
+  /** Absent: the value of the column. */
+  readonly statistic?: TensorStatistic;
 }
 
 /** The signals of a row, in the order of its values: inputs first. */
@@ -34,6 +43,8 @@ export interface SignalLayout {
   readonly signals: readonly Signal[];
   /** How many of them are inputs. */
   readonly inputCount: number;
+  /** What is left out and why; empty: nothing. */
+  readonly note: string;
 }
 
 /** Sampled rows of one answered request. One object that is filled anew each time; whoever keeps something copies. */

@@ -8,8 +8,8 @@ export type ChangeSignal = (typeof changeSignals)[number];
 
 /** How it is watched, with the settings of the method. Lengths and numbers are in values; `limit`, `delta` and `threshold` of the last two in standard deviations. */
 export type ChangeMethod =
-  /** `delta`: probability that a look finds a change where there is none. */
-  | { readonly method: "adwin"; readonly delta: number; readonly minChange: number }
+  /** `delta`: probability that a look finds a change where there is none. Smaller changes than `minChange`, or than this share of what was before, are not told. */
+  | { readonly method: "adwin"; readonly delta: number; readonly minChange: number; readonly minRatio: number }
   | { readonly method: "page_hinkley"; readonly delta: number; readonly threshold: number; readonly baseline: number }
   | { readonly method: "ewma"; readonly weight: number; readonly limit: number; readonly baseline: number }
   /** A change is a value beyond a bound after one within. In the unit of the signal. */
@@ -32,6 +32,7 @@ export const changeRules = {
   averageOf: { default: 1, min: 1, max: 100_000, isInteger: true },
   adwinDelta: { default: 0.002, min: 1e-12, max: 0.5 },
   minChange: { default: 0, min: 0, max: 1e300 },
+  minRatio: { default: 0, min: 0, max: 1e6 },
   pageHinkleyDelta: { default: 0.5, min: 0, max: 1000 },
   pageHinkleyThreshold: { default: 12, min: 0.1, max: 1e9 },
   weight: { default: 0.2, min: 0.001, max: 1 },
@@ -41,9 +42,12 @@ export const changeRules = {
 
 const bound = { min: -1e300, max: 1e300 };
 
-/** What is watched without configuration. A change of less than two points is none that anybody acts on. */
+/**
+ * What is watched without configuration, of models that have it. A change of less than two points of a share, or of a tenth of a regression's
+ * error, is none that anybody acts on.
+ */
 export const defaultChanges: readonly ChangeConfig[] = (["confidence", "error"] as const).map((signal) => ({
-  ...{ method: "adwin", delta: changeRules.adwinDelta.default, minChange: 0.02 },
+  ...{ method: "adwin", delta: changeRules.adwinDelta.default, minChange: 0.02, minRatio: 0 },
   ...{ signal, label: "", averageOf: changeRules.averageOf.default },
 }));
 
@@ -67,7 +71,8 @@ function readMethod(section: Section): ChangeMethod {
   if (method === "threshold") return readThreshold(section);
   if (method === "adwin") {
     const delta = section.number("delta", changeRules.adwinDelta);
-    return { method, delta, minChange: section.number("minChange", changeRules.minChange) };
+    const minChange = section.number("minChange", changeRules.minChange);
+    return { method, delta, minChange, minRatio: section.number("minRatio", changeRules.minRatio) };
   }
   const baseline = section.number("baseline", changeRules.baseline);
   if (method === "ewma") {

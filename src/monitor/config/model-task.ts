@@ -1,9 +1,16 @@
 import { nearest } from "../../config.ts";
 import { InferenceError } from "../../errors.ts";
 import type { Signature, TensorSpec } from "../../inference.ts";
+import {
+  columnCount,
+  fits,
+  guessTask,
+  maxRegressionOutputs,
+  type OutputRoles,
+  type TaskGuess,
+} from "../../model/guess-task.ts";
 import type { ModelDescription } from "../../runtime/model.ts";
 import type { PredictionTask } from "../prediction.ts";
-import { columnCount, fits, guessTask, maxRegressionOutputs, type OutputRoles, type TaskGuess } from "./guess-task.ts";
 import { type MonitorConfig, maxLabels } from "./monitor-config.ts";
 import { refused } from "./section.ts";
 

@@ -53,9 +53,9 @@ export class BlockRing<State> {
   at(timeMs: number, nowMs: number): State | undefined {
     const startMs = this.startOf(timeMs);
     const currentMs = this.startOf(nowMs);
+    if (!(startMs <= currentMs) || startMs < currentMs - this.#kept * this.blockMs) return undefined;
     const last = this.#held.at(-1);
     if (last !== undefined && last.startMs === startMs) return last.state; // nearly always
-    if (!(startMs <= currentMs) || startMs < currentMs - this.#kept * this.blockMs) return undefined;
     const index = this.#held.findLastIndex((block) => block.startMs <= startMs);
     const found = this.#held[index];
     if (found !== undefined && found.startMs === startMs) return found.state;

@@ -18,6 +18,17 @@ export interface OutcomeSettings {
 /** Why a prediction that has an id cannot be joined with its truth. */
 export type OutcomeDrop = "memory" | "evicted" | "repeated_id" | "too_many_rows";
 
+/** Hears what the outcomes of a model version have to do without. */
+export interface OutcomeListener {
+  /** So many rows cannot be joined with their truth. */
+  onDrop(reason: OutcomeDrop, rows: number): void;
+  /** The server's memory is enough for so many predictions, fewer than configured. */
+  onReduced(rows: number): void;
+}
+
+/** Share of the memory that is left which one store takes at most, so that other model versions find some too. */
+export const largestShare = 1 / 2;
+
 /** Fewest rows that a store is worth making for. */
 const leastRows = 1_000;
 
@@ -30,25 +41,20 @@ export class ModelOutcomes {
   readonly counts: OutcomeCounts = createOutcomeCounts();
   readonly #settings: OutcomeSettings;
   readonly #budget: MemoryBudget;
-  readonly #onDrop: (reason: OutcomeDrop, rows: number) => void;
+  readonly #listener: OutcomeListener;
   readonly #key = new Uint32Array(hashWords);
   #store: PredictionStore | undefined;
   #reported: ReportedTokens | undefined;
   #takenBytes = 0;
   #tokenRows = 0;
 
-  constructor(
-    sink: OutcomeSink,
-    settings: OutcomeSettings,
-    budget: MemoryBudget,
-    onDrop: (reason: OutcomeDrop, rows: number) => void,
-  ) {
+  constructor(sink: OutcomeSink, settings: OutcomeSettings, budget: MemoryBudget, listener: OutcomeListener) {
     this.sink = sink;
     this.layoutMark = layoutMark(sink.layout);
     this.labelIndex = new Map(sink.layout.labels.map((label, index) => [label, index]));
     this.#settings = settings;
     this.#budget = budget;
-    this.#onDrop = onDrop;
+    this.#listener = listener;
   }
 
   /** Rows that were kept by id or given a token, so that their truth can be joined. A row that has both counts twice. */
@@ -64,18 +70,18 @@ export class ModelOutcomes {
   /** Keeps a prediction that has an id, if its id is one of the sample. */
   keep(id: string, atMs: number, rows: number, read: ReadPrediction): void {
     hashId(id, this.#key);
-    if (!isSampled(this.#key, this.#settings.sampleRate)) return;
+    if (!this.samples(this.#key)) return;
     const store = this.#openStore();
     if (store === undefined) {
-      this.#onDrop("memory", rows);
+      this.#listener.onDrop("memory", rows);
       return;
     }
     const { evictedRows } = store.counts;
     const kept = store.keep(this.#key, atMs, rows, read);
-    if (kept === "repeated") this.#onDrop("repeated_id", rows);
-    else if (kept === "too_many_rows") this.#onDrop("too_many_rows", rows);
+    if (kept === "repeated") this.#listener.onDrop("repeated_id", rows);
+    else if (kept === "too_many_rows") this.#listener.onDrop("too_many_rows", rows);
     const evicted = store.counts.evictedRows - evictedRows;
-    if (evicted > 0) this.#onDrop("evicted", evicted);
+    if (evicted > 0) this.#listener.onDrop("evicted", evicted);
   }
 
   /** So many rows got tokens. */
@@ -85,7 +91,7 @@ export class ModelOutcomes {
 
   /** Whether the prediction with this hash would have been kept. */
   samples(key: Uint32Array): boolean {
-    return isSampled(key, this.#settings.sampleRate);
+    return this.#settings.maxPredictions > 0 && isSampled(key, this.#settings.sampleRate);
   }
 
   /** What was reported by a token before. */
@@ -98,7 +104,7 @@ export class ModelOutcomes {
     if (this.#reported === undefined) {
       const { layout } = this.sink;
       if (!this.#take(reportedTokensBytes(layout))) {
-        this.#onDrop("memory", 1);
+        this.#listener.onDrop("memory", 1);
         return;
       }
       this.#reported = new ReportedTokens(layout);
@@ -122,9 +128,11 @@ export class ModelOutcomes {
   #openStore(): PredictionStore | undefined {
     if (this.#store !== undefined) return this.#store;
     const { layout, labelHorizonMs } = this.sink;
-    const affordable = Math.floor(this.#budget.freeBytes / predictionStoreBytes(layout, 1));
-    const rows = Math.min(this.#settings.maxPredictions, affordable);
-    if (rows < Math.min(leastRows, this.#settings.maxPredictions)) return undefined;
+    const { maxPredictions } = this.#settings;
+    const affordable = Math.floor((this.#budget.freeBytes * largestShare) / predictionStoreBytes(layout, 1));
+    const rows = Math.min(maxPredictions, affordable);
+    if (rows < Math.min(leastRows, maxPredictions)) return undefined;
+    if (rows < maxPredictions) this.#listener.onReduced(rows);
     this.#take(predictionStoreBytes(layout, rows));
     this.#store = new PredictionStore(layout, rows, labelHorizonMs);
     return this.#store;

@@ -60,6 +60,12 @@ export class OutcomeIntake {
     return message === "" ? (plainResults[status] ?? { status, message }) : { status, message };
   }
 
+  /** Counts something that cannot even be read as an outcome. */
+  refuse(message: string): OutcomeResult {
+    this.#parts.onOutcome("INVALID", undefined);
+    return { status: "INVALID", message };
+  }
+
   #findRow(outcome: Outcome): KnownRow | Refusal {
     const { predictionId, predictionToken } = outcome;
     if ((predictionId === undefined) === (predictionToken === undefined)) {

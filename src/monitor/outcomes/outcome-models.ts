@@ -1,23 +1,19 @@
 import { InferenceError } from "../../errors.ts";
+import { numberRules } from "../config/monitor-config.ts";
 import type { OutcomeSink, PredictionLayout } from "../prediction.ts";
 import { MemoryBudget } from "./memory-budget.ts";
-import { ModelOutcomes, type OutcomeDrop, type OutcomeSettings } from "./model-outcomes.ts";
+import { largestShare, ModelOutcomes, type OutcomeListener, type OutcomeSettings } from "./model-outcomes.ts";
 import { predictionStoreBytes } from "./prediction-store.ts";
-
-/** Hears of predictions whose truth cannot be joined. */
-export type OnOutcomeDrop = (sink: OutcomeSink, reason: OutcomeDrop, rows: number) => void;
 
 /** The model versions whose outcomes are taken, and the memory that they share. */
 export class OutcomeModels {
   readonly #budget: MemoryBudget;
-  readonly #onDrop: OnOutcomeDrop;
   /** By name, then version: both come from callers too. */
   readonly #models = new Map<string, Map<string, ModelOutcomes>>();
 
   /** @param maxBytes most memory for the predictions of all versions */
-  constructor(maxBytes: number, onDrop: OnOutcomeDrop) {
+  constructor(maxBytes: number) {
     this.#budget = new MemoryBudget(maxBytes);
-    this.#onDrop = onDrop;
   }
 
   /** Bytes reserved now. */
@@ -26,23 +22,24 @@ export class OutcomeModels {
   }
 
   /**
-   * Whether a configuration fits, before its version is loaded.
+   * Whether a configuration fits, before its version is loaded. The default always does: it stands for as many as there is room for.
    * @throws InferenceError "refused", with the value and the limit
    */
   check(layout: PredictionLayout, { maxPredictions }: OutcomeSettings): void {
-    const bytes = predictionStoreBytes(layout, maxPredictions);
     const { limitBytes } = this.#budget;
-    if (bytes <= limitBytes) return;
-    const most = Math.floor(limitBytes / predictionStoreBytes(layout, 1));
+    const bytes = predictionStoreBytes(layout, maxPredictions);
+    const mostBytes = limitBytes * largestShare;
+    if (bytes <= mostBytes || maxPredictions === numberRules["quality.maxPredictions"].default) return;
+    const most = Math.floor(mostBytes / predictionStoreBytes(layout, 1));
     throw new InferenceError(
       "refused",
-      `quality.maxPredictions is ${maxPredictions}, which takes ${bytes} bytes: more than the ${limitBytes} of --max-prediction-bytes, which are enough for ${most}`,
+      `quality.maxPredictions is ${maxPredictions}, which takes ${bytes} bytes: one model version may take half of the ${limitBytes} of --max-prediction-bytes, which is enough for ${most}`,
     );
   }
 
   /** A version is loaded; one of the same name and version from before is forgotten with its predictions. */
-  open(sink: OutcomeSink, settings: OutcomeSettings): ModelOutcomes {
-    const opened = new ModelOutcomes(sink, settings, this.#budget, (reason, rows) => this.#onDrop(sink, reason, rows));
+  open(sink: OutcomeSink, settings: OutcomeSettings, listener: OutcomeListener): ModelOutcomes {
+    const opened = new ModelOutcomes(sink, settings, this.#budget, listener);
     const versions = this.#models.get(sink.modelName) ?? new Map<string, ModelOutcomes>();
     versions.get(sink.modelVersion)?.close();
     versions.set(sink.modelVersion, opened);

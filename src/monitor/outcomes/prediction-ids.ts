@@ -1,6 +1,4 @@
 import { randomBytes, randomFillSync } from "node:crypto";
-import type { InferenceRequest } from "../../inference.ts";
-import { predictionIdParameter } from "../../outcome.ts";
 
 /** Where an id comes from: the caller made it, this server did in this life, or another server or life. */
 export type IdOrigin = "caller" | "own" | "foreign";
@@ -39,23 +37,9 @@ export class PredictionIds {
     return `sluice-${this.#life}-${this.#drawn.toString("base64url", start, this.#position)}`;
   }
 
-  /** A request that asks for an id by an empty one, with the id in its place; any other request as it is. */
-  assign(request: InferenceRequest): InferenceRequest {
-    const { parameters } = request;
-    if (parameters.size === 0 || parameters.get(predictionIdParameter) !== "") return request;
-    return { ...request, parameters: new Map(parameters).set(predictionIdParameter, this.next()) };
-  }
-
   originOf(id: string): IdOrigin {
     const life = madePattern.exec(id)?.[1];
     if (life === undefined) return "caller";
     return life === this.#life ? "own" : "foreign";
   }
-}
-
-/** The id of a request's prediction; undefined: it has none. */
-export function predictionIdOf({ parameters }: InferenceRequest): string | undefined {
-  if (parameters.size === 0) return undefined;
-  const id = parameters.get(predictionIdParameter);
-  return typeof id === "string" && id !== "" ? id : undefined;
 }

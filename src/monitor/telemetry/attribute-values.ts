@@ -1,4 +1,5 @@
 import { type Reason, reasons } from "../../errors.ts";
+import { outcomeStatuses } from "../../outcome.ts";
 import type { BatchReason, ModelState, SequenceEnd } from "../../runtime/observer.ts";
 import type { InstrumentAttribute } from "./instrument.ts";
 
@@ -121,9 +122,18 @@ export const dropReasons = [
   "unknown_model",
   "export_failed",
   "exception",
+  "memory",
   "queue_full",
   "refused",
+  "evicted",
+  "repeated_id",
+  "too_many_rows",
+  "unavailable",
+  "timeout",
 ] as const;
+
+/** What became of an outcome that was reported, the words of `sluice.monitor.v1.OutcomeStatus`. */
+export const outcomeResults = outcomeStatuses.slice(1).map((status) => status.toLowerCase());
 
 /** Whether a reason is the server's own failure, by the rule of {@link serverErrorStatuses}: a span with it is marked as an error. */
 export const isServerFailure: Readonly<Record<Reason, boolean>> = {

@@ -1,9 +1,12 @@
+import { type InferenceError, reasons } from "../../errors.ts";
+import type { RequestContext } from "../../inference.ts";
 import { maxMethods, serverErrorStatuses, statusNames } from "./attribute-values.ts";
 import { otherValue } from "./instrument.ts";
 import { instruments } from "./instruments.ts";
 import type { CounterSeries, HistogramSeries } from "./series.ts";
 import type { SeriesGroup, SeriesRegistry } from "./series-registry.ts";
 import type { TenantMeter } from "./tenant-series.ts";
+import type { TracingObserver } from "./tracing.ts";
 
 /** Seen from the server. */
 export type MessageDirection = "received" | "sent";
@@ -21,6 +24,8 @@ export interface CallObserver {
   onCallEnd(method: string, statusCode: number, durationMs: number, receivedBytes?: number, sentBytes?: number): void;
   /** One message of a stream was decoded or written. */
   onStreamMessage(method: string, direction: MessageDirection): void;
+  /** A request ended before it came to a model, which would have told of it: it was not understood, its model is not there, or the server is full. */
+  onRequestRefused(context: RequestContext, error: InferenceError): void;
   /** A request was refused because of its tenant's limits. */
   onTenantRefused(tenant: string): void;
 }
@@ -30,6 +35,7 @@ export const nullCallObserver: CallObserver = {
   onCallStart() {},
   onCallEnd() {},
   onStreamMessage() {},
+  onRequestRefused() {},
   onTenantRefused() {},
 };
 
@@ -110,16 +116,23 @@ class MethodSeries {
   }
 }
 
+/** Who else hears of requests that never came to a model. */
+export interface RefusalListeners {
+  readonly tenants?: TenantMeter | undefined;
+  /** Traces them, where there are traces. */
+  readonly tracing?: Pick<TracingObserver, "onRefused"> | undefined;
+}
+
 /**
  * The instruments of the rpc conventions and of streams, one set of series per registered method.
  *
  * @param methods the registered ones, at most {@link maxMethods}; whatever else is called is counted as `_OTHER`.
- * @param tenants hears of refusals; absent: there are no tenants
+ * @param listeners hear of refusals as well
  */
 export function createCallObserver(
   registry: SeriesRegistry,
   methods: readonly string[],
-  tenants?: TenantMeter,
+  { tenants, tracing }: RefusalListeners = {},
 ): CallObserver {
   const byMethod = new Map<string, MethodSeries>();
   for (const method of methods.slice(0, maxMethods)) {
@@ -129,6 +142,9 @@ export function createCallObserver(
     byMethod.set(name, series).set(`/${name}`, series);
   }
   const other = new MethodSeries(registry.server, otherValue);
+  const refusals = new Map<string, CounterSeries>(
+    reasons.map((reason) => [reason, registry.server.counter(instruments.rejections, { "sluice.reason": reason })]),
+  );
   const find = (method: string): MethodSeries => byMethod.get(method) ?? other;
   return {
     onCallStart(method) {
@@ -148,6 +164,10 @@ export function createCallObserver(
     },
     onStreamMessage(method, direction) {
       find(method).messages(direction).add(1);
+    },
+    onRequestRefused(context, error) {
+      refusals.get(error.reason)?.add(1);
+      tracing?.onRefused(context, error);
     },
     onTenantRefused: (tenant) => tenants?.onRefused(tenant),
   };

@@ -1,7 +1,10 @@
 import { alertInstruments } from "./alert-instruments.ts";
+import { anomalyInstruments } from "./anomaly-instruments.ts";
 import { batchInstruments } from "./batch-instruments.ts";
 import { callInstruments } from "./call-instruments.ts";
+import { driftInstruments } from "./drift-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
+import { outcomeInstruments } from "./outcome-instruments.ts";
 import { processInstruments } from "./process-instruments.ts";
 import { requestInstruments } from "./request-instruments.ts";
 
@@ -15,6 +18,9 @@ export const instruments = {
   ...requestInstruments,
   ...batchInstruments,
   ...modelInstruments,
+  ...anomalyInstruments,
   ...alertInstruments,
+  ...outcomeInstruments,
+  ...driftInstruments,
   ...processInstruments,
 } as const;

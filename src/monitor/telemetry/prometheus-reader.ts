@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { setImmediate } from "node:timers/promises";
-import { type MetricProducer, MetricReader } from "@opentelemetry/sdk-metrics";
+import { type MetricProducer, MetricReader, type ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import { metricText, prometheusContentType, targetInfo } from "./prometheus-text.ts";
 
 /** Text collected before it is handed on and the event loop gets a turn, in characters: well under a millisecond of work. */
@@ -18,8 +18,12 @@ export class PrometheusReader extends MetricReader {
   #isBound = false;
   #scrapes = 0;
 
-  constructor(metricProducers: MetricProducer[]) {
+  readonly #more: () => Iterable<string>;
+
+  /** @param more text that stands behind that of the producers, families with their lines together */
+  constructor(metricProducers: MetricProducer[], more: () => Iterable<string> = () => []) {
     super({ metricProducers });
+    this.#more = more;
   }
 
   protected override onInitialized(): void {
@@ -38,18 +42,19 @@ export class PrometheusReader extends MetricReader {
     const { resource, scopeMetrics } = resourceMetrics;
     if (resource.asyncAttributesPending) await resource.waitForAsyncAttributes?.();
     let piece = targetInfo(resource.attributes);
-    for (const { metrics } of scopeMetrics) {
-      for (const metric of metrics) {
-        for (const series of metricText(metric)) {
-          piece += series;
-          if (piece.length < pieceLength) continue;
-          yield piece;
-          piece = "";
-          await setImmediate();
-        }
-      }
+    for (const series of this.#series(scopeMetrics)) {
+      piece += series;
+      if (piece.length < pieceLength) continue;
+      yield piece;
+      piece = "";
+      await setImmediate();
     }
     yield piece;
+  }
+
+  *#series(scopes: readonly ScopeMetrics[]): Generator<string> {
+    for (const { metrics } of scopes) for (const metric of metrics) yield* metricText(metric);
+    yield* this.#more();
   }
 
   /** Answers a scrape: 200 with the text, 503 when there is nothing to read or too many scrape at once, 500 on a failure. */

@@ -51,7 +51,8 @@ function formatNumber(value: number): string {
 /** Attributes of a series never change, so their text is made once. */
 const labelTexts = new WeakMap<Attributes, string>();
 
-function labels(attributes: Attributes): string {
+/** Attributes as labels without their braces. */
+export function labelText(attributes: Attributes): string {
   let text = labelTexts.get(attributes);
   if (text === undefined) {
     text = Object.entries(attributes)
@@ -70,7 +71,7 @@ function braced(text: string): string {
 }
 
 function histogramLines(name: string, point: DataPoint<Histogram>): string[] {
-  const text = labels(point.attributes);
+  const text = labelText(point.attributes);
   const prefix = text === "" ? "" : `${text},`;
   const { boundaries, counts } = point.value.buckets;
   const lines: string[] = [];
@@ -86,13 +87,14 @@ function histogramLines(name: string, point: DataPoint<Histogram>): string[] {
   return lines;
 }
 
-function heading(name: string, type: string, description: string): string {
+/** HELP and TYPE of a family. */
+export function familyHeading(name: string, type: string, description: string): string {
   return `# HELP ${name} ${escapeHelp(description)}\n# TYPE ${name} ${type}\n`;
 }
 
 /** The resource as Prometheus shows it: one series that is always 1. */
 export function targetInfo(attributes: Attributes): string {
-  return `${heading("target_info", "gauge", "What is measured here.")}target_info${braced(labels(attributes))} 1\n`;
+  return `${familyHeading("target_info", "gauge", "What is measured here.")}target_info${braced(labelText(attributes))} 1\n`;
 }
 
 /** The text of one metric, piece by piece, one series a piece; the caller may do something else in between. */
@@ -103,15 +105,15 @@ export function* metricText(metric: MetricData): Generator<string> {
     case DataPointType.GAUGE: {
       const isMonotonic = metric.dataPointType === DataPointType.SUM && metric.isMonotonic;
       const shown = prometheusName(name, unit, isMonotonic);
-      yield heading(shown, isMonotonic ? "counter" : "gauge", description);
+      yield familyHeading(shown, isMonotonic ? "counter" : "gauge", description);
       for (const point of metric.dataPoints) {
-        yield `${shown}${braced(labels(point.attributes))} ${formatNumber(point.value)}\n`;
+        yield `${shown}${braced(labelText(point.attributes))} ${formatNumber(point.value)}\n`;
       }
       return;
     }
     case DataPointType.HISTOGRAM: {
       const shown = prometheusName(name, unit, false);
-      yield heading(shown, "histogram", description);
+      yield familyHeading(shown, "histogram", description);
       for (const point of metric.dataPoints) yield `${histogramLines(shown, point).join("\n")}\n`;
       return;
     }

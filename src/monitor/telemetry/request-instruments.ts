@@ -50,7 +50,8 @@ export const requestInstruments = {
     name: "sluice.requests.rejected",
     kind: "counter",
     unit: "{request}",
-    description: "Requests that ended without an answer, by reason.",
+    description:
+      "Requests that ended without an answer, by reason; without a model where they were refused before they came to one.",
     attributes: [...modelAttributes, { key: "sluice.reason", values: reasons }],
   },
   tenantRequests: {

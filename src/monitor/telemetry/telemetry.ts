@@ -7,25 +7,39 @@ import {
   resourceFromAttributes,
   serviceInstanceIdDetector,
 } from "@opentelemetry/resources";
+import { LoggerProvider, type LogRecordProcessor } from "@opentelemetry/sdk-logs";
 import type { IMetricReader } from "@opentelemetry/sdk-metrics";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import { AlwaysOnSampler, type SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { ServeConfig } from "../../config.ts";
 import type { Observer } from "../../runtime/observer.ts";
+import type { ExportListener } from "./bounded-export.ts";
 import { type CallObserver, createCallObserver, nullCallObserver } from "./call-observer.ts";
 import { LatencyObserver } from "./latency-observer.ts";
-import { createPushReader, createPushSpanProcessor } from "./otlp.ts";
+import { createLogListener, type LogListener, maxLogTextLength } from "./log-records.ts";
+import { createPushLogProcessor, createPushReader, createPushSpanProcessor } from "./otlp.ts";
 import { observeProcess, observeRuntimeMemory, type RuntimeMemory } from "./process-metrics.ts";
 import { createProducer, scopeName } from "./producer.ts";
 import { type MetricsHandler, PrometheusReader } from "./prometheus-reader.ts";
 import { SeriesRegistry } from "./series-registry.ts";
 import { TenantMeter } from "./tenant-series.ts";
 import { TracingObserver } from "./tracing.ts";
+import { TritonMetrics } from "./triton-metrics.ts";
+
+/** Fields of a log record that are exported. */
+const maxLogAttributes = 32;
 
 /** The options of the server that concern the monitor. */
 export type TelemetryConfig = Pick<
   ServeConfig,
-  "metrics" | "otlpEndpoint" | "otlpProtocol" | "otlpInterval" | "traceSampleRatio" | "serviceName" | "tenants"
+  | "metrics"
+  | "metricsCompat"
+  | "otlpEndpoint"
+  | "otlpProtocol"
+  | "otlpInterval"
+  | "traceSampleRatio"
+  | "serviceName"
+  | "tenants"
 >;
 
 /** What the composition root knows beside the options. */
@@ -38,6 +52,8 @@ export interface TelemetryOptions {
   readonly warn?: (message: string, error: unknown) => void;
   /** Receives spans beside the configured collector. Default: none; without any and without a collector nothing is traced. */
   readonly spanProcessors?: readonly SpanProcessor[];
+  /** Receives log records beside the configured collector. Default: none. */
+  readonly logProcessors?: readonly LogRecordProcessor[];
   /** Epoch milliseconds. Default: `Date.now`. */
   readonly wallClockMs?: () => number;
 }
@@ -50,6 +66,8 @@ export interface Telemetry {
   readonly registry: SeriesRegistry;
   /** `service.instance.id` of everything exported; empty: nothing is. */
   readonly instanceId: string;
+  /** Hears the server's log, to push it to the collector; undefined: nothing is pushed. Must not hear what `warn` is told. */
+  readonly logListener: LogListener | undefined;
   /** For the gRPC skin. */
   readonly callObserver: CallObserver;
   /** Answers `GET /metrics`. */
@@ -69,6 +87,7 @@ function createNullTelemetry(): Telemetry {
     observers: [],
     registry: new SeriesRegistry(),
     instanceId: "",
+    logListener: undefined,
     callObserver: nullCallObserver,
     async metricsHandler(response) {
       response.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("metrics are switched off\n");
@@ -88,32 +107,37 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   if (!config.metrics) return createNullTelemetry();
   const registry = new SeriesRegistry(options.wallClockMs);
   const producer = createProducer(registry);
-  const reader = new PrometheusReader([producer]);
+  const triton = config.metricsCompat === "triton" ? new TritonMetrics() : undefined;
+  const reader = new PrometheusReader([producer], () => triton?.text() ?? []);
   const metricReaders: IMetricReader[] = [reader];
   const spanProcessors = [...(options.spanProcessors ?? [])];
+  const logProcessors = [...(options.logProcessors ?? [])];
   if (config.otlpEndpoint !== "") {
-    const onFailure = countFailures(registry, options.warn ?? (() => {}));
-    metricReaders.push(createPushReader(config, producer, onFailure));
-    spanProcessors.push(createPushSpanProcessor(config, onFailure));
+    const listener = countLosses(registry, options.warn ?? (() => {}));
+    metricReaders.push(createPushReader(config, producer, listener));
+    spanProcessors.push(createPushSpanProcessor(config, listener));
+    logProcessors.push(createPushLogProcessor(config, listener));
   }
   const resource = describeService(config.serviceName, options.serviceVersion);
   const stopSdk = startSdk(resource, metricReaders);
   const traces = spanProcessors.length > 0 ? createTracerProvider(resource, spanProcessors) : undefined;
+  const logs = logProcessors.length > 0 ? createLoggerProvider(resource, logProcessors) : undefined;
   const stopProcess = observeProcess(registry);
   const tenants = config.tenants === "" ? undefined : new TenantMeter(registry);
   const latency = new LatencyObserver(registry, tenants);
   const tracing =
     traces && new TracingObserver({ tracer: traces.getTracer(scopeName), sampleRatio: config.traceSampleRatio });
   return {
-    observers: tracing === undefined ? [latency] : [latency, tracing],
+    observers: [latency, tracing, triton].filter((observer) => observer !== undefined),
     registry,
     instanceId: String(resource.attributes["service.instance.id"] ?? ""),
-    callObserver: createCallObserver(registry, options.methods ?? [], tenants),
+    logListener: logs && createLogListener(logs.getLogger(scopeName)),
+    callObserver: createCallObserver(registry, options.methods ?? [], { tenants, tracing }),
     metricsHandler: reader.handle,
     setRuntimeMemory: observeRuntimeMemory(registry),
     async shutdown(timeoutMs) {
       stopProcess();
-      return settleWithin(Promise.all([stopSdk(), traces?.shutdown()]), timeoutMs);
+      return settleWithin(Promise.all([stopSdk(), traces?.shutdown(), logs?.shutdown()]), timeoutMs);
     },
   };
 }
@@ -148,17 +172,23 @@ function createTracerProvider(resource: Resource, spanProcessors: SpanProcessor[
   return new TracerProvider({ resource, sampler: new AlwaysOnSampler(), spanProcessors });
 }
 
+/** Logs beside the SDK object for the same reason. */
+function createLoggerProvider(resource: Resource, processors: LogRecordProcessor[]): LoggerProvider {
+  const logRecordLimits = { attributeCountLimit: maxLogAttributes, attributeValueLengthLimit: maxLogTextLength };
+  return new LoggerProvider({ resource, processors, logRecordLimits });
+}
+
 /** Counts what was not delivered, and warns when a collector fails for the first time. */
-function countFailures(
-  registry: SeriesRegistry,
-  warn: (message: string, error: unknown) => void,
-): (signal: string, records: number, error: unknown) => void {
+function countLosses(registry: SeriesRegistry, warn: (message: string, error: unknown) => void): ExportListener {
   const warned = new Set<string>();
-  return (signal, records, error) => {
-    registry.dropped(signal, "export_failed").add(records);
-    if (warned.has(signal)) return;
-    warned.add(signal);
-    warn(`the collector did not take ${records} records of ${signal}; further failures are only counted`, error);
+  return {
+    onFailed(signal, records, error) {
+      registry.dropped(signal, "export_failed").add(records);
+      if (warned.has(signal)) return;
+      warned.add(signal);
+      warn(`the collector did not take ${records} records of ${signal}; further failures are only counted`, error);
+    },
+    onDropped: (signal) => registry.dropped(signal, "queue_full").add(1),
   };
 }
 

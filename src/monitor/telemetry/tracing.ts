@@ -10,6 +10,8 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
+import type { InferenceError } from "../../errors.ts";
+import type { RequestContext } from "../../inference.ts";
 import type { ModelDescription } from "../../runtime/model.ts";
 import type { BatchRecord, Observer, RequestRecord } from "../../runtime/observer.ts";
 import { isServerFailure, stages } from "./attribute-values.ts";
@@ -26,6 +28,8 @@ export interface TracingOptions {
   readonly sampleRatio: number;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
+  /** The clock of requests, `performance.now()`. */
+  readonly now?: () => number;
   /** `performance.now()` milliseconds to epoch milliseconds. */
   readonly toEpochMs?: (milliseconds: number) => number;
 }
@@ -63,13 +67,14 @@ function modelAttributes(model: ModelDescription): Attributes {
 }
 
 /**
- * One span per sampled request and one per batch that held one, linked to its requests. A caller's sampling decision is followed, others
- * are drawn by lot. A request that is not sampled costs a comparison and a random number.
+ * One span per sampled request with a child for each stage, and one per batch that held one, linked to its requests. A caller's sampling
+ * decision is followed, others are drawn by lot. A request that is not sampled costs a comparison and a random number.
  */
 export class TracingObserver implements Observer {
   readonly #tracer: Tracer;
   readonly #sampleRatio: number;
   readonly #random: () => number;
+  readonly #now: () => number;
   readonly #toEpochMs: (milliseconds: number) => number;
   /** The caller's context parsed last: the messages of a stream share theirs. */
   #lastText: string | undefined;
@@ -80,33 +85,32 @@ export class TracingObserver implements Observer {
     this.#tracer = options.tracer;
     this.#sampleRatio = options.sampleRatio;
     this.#random = options.random ?? Math.random;
+    this.#now = options.now ?? (() => performance.now());
     this.#toEpochMs = options.toEpochMs ?? createEpochClock();
   }
 
   onAdmitted(model: ModelDescription, record: RequestRecord): void {
-    const { traceParent, traceState } = record.context;
-    if (traceParent === undefined) {
-      if (this.#random() < this.#sampleRatio) this.#start(model, record, ROOT_CONTEXT);
-      return;
-    }
-    const parent = this.#parse(traceParent, traceState);
-    if (parent === undefined) {
-      if (this.#random() < this.#sampleRatio) this.#start(model, record, ROOT_CONTEXT);
-    } else if ((parent.traceFlags & TraceFlags.SAMPLED) !== 0) {
-      this.#start(model, record, trace.setSpanContext(ROOT_CONTEXT, parent));
-    }
+    const parent = this.#sample(record.context);
+    if (parent !== undefined) this.#start(model, record, parent);
   }
 
-  onEnd(_model: ModelDescription, record: RequestRecord): void {
+  onEnd(model: ModelDescription, record: RequestRecord): void {
+    // What its model refused was never admitted: its span begins here.
+    if (record.queuedMs === 0 && record.attachment === undefined) this.onAdmitted(model, record);
     if (!(record.attachment instanceof RequestTrace)) return;
     const { span } = record.attachment;
     this.#addStages(span, record);
-    const { error } = record;
-    if (error !== undefined) {
-      span.setAttribute("error.type", error.reason);
-      if (isServerFailure[error.reason]) span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-    }
+    if (record.error !== undefined) markFailed(span, record.error);
     span.end(this.#toEpochMs(record.endedMs));
+  }
+
+  /** A request ended before it came to a model. */
+  onRefused(context: RequestContext, error: InferenceError): void {
+    const parent = this.#sample(context);
+    if (parent === undefined) return;
+    const span = this.#startSpan(context, {}, parent);
+    markFailed(span, error);
+    span.end(this.#toEpochMs(Math.max(context.arrivalTimeMs, this.#now())));
   }
 
   onBatch(model: ModelDescription, record: BatchRecord): void {
@@ -119,6 +123,13 @@ export class TracingObserver implements Observer {
     if (spans !== undefined) this.#recordBatch(model, record, spans);
   }
 
+  /** Under which context a request is traced; undefined: it is not. */
+  #sample({ traceParent, traceState }: RequestContext): Context | undefined {
+    const parent = traceParent === undefined ? undefined : this.#parse(traceParent, traceState);
+    if (parent === undefined) return this.#random() < this.#sampleRatio ? ROOT_CONTEXT : undefined;
+    return (parent.traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : trace.setSpanContext(ROOT_CONTEXT, parent);
+  }
+
   #parse(traceParent: string, traceState: string | undefined): SpanContext | undefined {
     if (traceParent !== this.#lastText || traceState !== this.#lastState) {
       this.#lastParent = parseTraceContext(traceParent, traceState);
@@ -129,29 +140,34 @@ export class TracingObserver implements Observer {
   }
 
   #start(model: ModelDescription, record: RequestRecord, parent: Context): void {
-    const method = record.context.rpcMethod ?? defaultMethod;
-    const attributes = {
-      "rpc.system.name": "grpc",
-      "rpc.method": method,
-      ...modelAttributes(model),
-      "sluice.request.rows": record.rows,
-    };
-    const startTime = this.#toEpochMs(record.context.arrivalTimeMs);
-    record.attachment = new RequestTrace(
-      this.#tracer.startSpan(method, { kind: SpanKind.SERVER, attributes, startTime }, parent),
-    );
+    const attributes = { ...modelAttributes(model), "sluice.request.rows": record.rows };
+    record.attachment = new RequestTrace(this.#startSpan(record.context, attributes, parent));
   }
 
-  /** An event at the end of every stage that the request went through. */
-  #addStages(span: Span, record: RequestRecord): void {
-    if (record.takenMs === 0) return;
-    const durations = [0, record.computeInputMs, record.computeInferMs, record.computeOutputMs];
-    let time = record.takenMs;
-    for (const [index, stage] of stages.entries()) {
-      const duration = durations[index] ?? 0;
-      if (index > 0 && duration === 0) return;
-      time += duration;
-      span.addEvent(stage, this.#toEpochMs(time));
+  #startSpan(context: RequestContext, more: Attributes, parent: Context): Span {
+    const method = context.rpcMethod ?? defaultMethod;
+    const attributes = { "rpc.system.name": "grpc", "rpc.method": method, ...more };
+    const startTime = this.#toEpochMs(context.arrivalTimeMs);
+    const span = this.#tracer.startSpan(method, { kind: SpanKind.SERVER, attributes, startTime }, parent);
+    const { traceId, spanId } = span.spanContext();
+    context.trace = { traceId, spanId };
+    return span;
+  }
+
+  /** A child for every stage that the request went through; of one that ended in the queue, its wait there. */
+  #addStages(request: Span, record: RequestRecord): void {
+    if (record.queuedMs === 0) return;
+    const parent = trace.setSpan(ROOT_CONTEXT, request);
+    const { queuedMs, takenMs, computeInputMs, computeInferMs, computeOutputMs } = record;
+    const queueMs = (takenMs === 0 ? record.endedMs : takenMs) - queuedMs;
+    let timeMs = queuedMs;
+    for (const [index, durationMs] of [queueMs, computeInputMs, computeInferMs, computeOutputMs].entries()) {
+      if (index > 0 && durationMs === 0) return;
+      const startTime = this.#toEpochMs(timeMs);
+      timeMs += durationMs;
+      this.#tracer
+        .startSpan(`sluice.${stages[index]}`, { kind: SpanKind.INTERNAL, startTime }, parent)
+        .end(this.#toEpochMs(timeMs));
     }
   }
 
@@ -175,10 +191,13 @@ export class TracingObserver implements Observer {
     );
     // From a request's trace to the batch, where the request has not ended before its batch was reported.
     for (const request of requests) if (request.isRecording()) request.addLink({ context: span.spanContext() });
-    if (record.error !== undefined) {
-      span.setAttribute("error.type", record.error.reason);
-      span.setStatus({ code: SpanStatusCode.ERROR, message: record.error.message });
-    }
+    if (record.error !== undefined) markFailed(span, record.error);
     span.end(this.#toEpochMs(record.endedMs));
   }
+}
+
+/** Only the server's own failures are errors of the span; what its caller did wrong is told by its type alone (rpc conventions). */
+function markFailed(span: Span, { reason, message }: InferenceError): void {
+  span.setAttribute("error.type", reason);
+  if (isServerFailure[reason]) span.setStatus({ code: SpanStatusCode.ERROR, message });
 }

@@ -20,7 +20,7 @@ it("reads each method with its own settings", () => {
       { method: ewma, signal: latency, averageOf: 100 },
       { method: threshold, signal: value, label: 1, above: 3, below: -3 }`),
     [
-      { method: "adwin", delta: 0.002, minChange: 0.1, signal: "output_share", label: "7", averageOf: 1 },
+      { method: "adwin", delta: 0.002, minChange: 0.1, minRatio: 0, signal: "output_share", label: "7", averageOf: 1 },
       {
         ...{ method: "page_hinkley", delta: 0.5, threshold: 20, baseline: 300 },
         ...{ signal: "value", label: "", averageOf: 1 },

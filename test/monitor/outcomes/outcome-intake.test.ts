@@ -216,20 +216,41 @@ test("a version that is unloaded takes no outcomes, gives its memory back, and l
   assert.equal(subject.models.usedBytes, 0);
 });
 
-test("memory is bounded over all models: a store takes what is left, or nothing and says so", () => {
-  const subject = new OutcomeSubject({ maxBytes: 200_000 });
+test("memory is bounded over all models: a store takes half of what is left at most, or nothing and says so", () => {
+  const subject = new OutcomeSubject({ maxBytes: 400_000 });
   const small = subject.open(new RecordingSink({ name: "small" }), { maxPredictions: 1_500 });
   const large = subject.open(new RecordingSink({ name: "large" }), { maxPredictions: 1_000_000 });
-  const late = subject.open(new RecordingSink({ name: "late" }), { maxPredictions: 1_000 });
-  for (const model of [small, large, late]) subject.predict(model, "a");
-  assert.ok(subject.models.usedBytes <= 200_000);
-  assert.equal(small.joinableRows, 1);
-  assert.equal(large.joinableRows, 1);
-  assert.deepEqual(subject.drops, [{ reason: "memory", rows: 1 }]);
-  assert.throws(
-    () => subject.models.check(new RecordingSink().layout, { sampleRate: 1, maxPredictions: 1_000_000 }),
-    /quality.maxPredictions is 1000000, which takes 73000000 bytes: more than the 200000 of --max-prediction-bytes, which are enough for 2739/,
+  const late = subject.open(new RecordingSink({ name: "late" }), { maxPredictions: 2_000 });
+  const later = subject.open(new RecordingSink({ name: "later" }), { maxPredictions: 1_000 });
+  for (const model of [small, large, late, later]) subject.predict(model, "a");
+  assert.ok(subject.models.usedBytes <= 400_000);
+  assert.deepEqual(
+    [small, large, late, later].map(({ joinableRows }) => joinableRows),
+    [1, 1, 0, 0],
   );
+  assert.deepEqual(subject.reduced, [1_989]); // (400,000 - 1,500 * 73) / 2 / 73
+  assert.deepEqual(subject.drops, [
+    { reason: "memory", rows: 1 },
+    { reason: "memory", rows: 1 },
+  ]);
+});
+
+test("a configuration that cannot fit is refused with the value and the limit, the default never", () => {
+  const { models } = new OutcomeSubject({ maxBytes: 200_000 });
+  const { layout } = new RecordingSink();
+  assert.throws(
+    () => models.check(layout, { sampleRate: 1, maxPredictions: 1_000_000 }),
+    /quality.maxPredictions is 1000000, which takes 73000000 bytes: one model version may take half of the 200000 of --max-prediction-bytes, which is enough for 1369/,
+  );
+  models.check(layout, { sampleRate: 1, maxPredictions: 1_369 });
+  models.check({ task: "multiclass", width: 1_000, labels: [] }, { sampleRate: 1, maxPredictions: 100_000 });
+});
+
+test("a model of which no predictions are to be kept keeps none", () => {
+  const subject = new OutcomeSubject();
+  const model = subject.open(new RecordingSink(), { maxPredictions: 0 });
+  subject.predict(model, "a");
+  assert.equal(subject.status({ predictionId: "a", classIndex: 1 }), "NOT_SAMPLED");
 });
 
 test("a flood of invented ids changes nothing that is kept, and no memory", () => {

@@ -25,7 +25,13 @@ message Metric { string name = 1; string unit = 3; oneof data { Gauge gauge = 5;
 message ScopeMetrics { repeated Metric metrics = 2; }
 message ResourceMetrics { Resource resource = 1; repeated ScopeMetrics scope_metrics = 2; }
 message ExportMetrics { repeated ResourceMetrics resource_metrics = 1; }
-message Span { bytes trace_id = 1; bytes span_id = 2; bytes parent_span_id = 4; string name = 5; int32 kind = 6; }
+message Span { bytes trace_id = 1; bytes span_id = 2; bytes parent_span_id = 4; string name = 5; repeated KeyValue attributes = 9; }
+message LogRecord {
+  int32 severity_number = 2; AnyValue body = 5; repeated KeyValue attributes = 6; bytes trace_id = 9; bytes span_id = 10;
+}
+message ScopeLogs { repeated LogRecord log_records = 2; }
+message ResourceLogs { Resource resource = 1; repeated ScopeLogs scope_logs = 2; }
+message ExportLogs { repeated ResourceLogs resource_logs = 1; }
 message ScopeSpans { repeated Span spans = 2; }
 message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans = 2; }
 message ExportTraces { repeated ResourceSpans resource_spans = 1; }
@@ -69,10 +75,22 @@ function decode(type: string, body: Buffer): any {
     .toObject(root.lookupType(type).decode(body), { longs: String, bytes: String, arrays: true });
 }
 
+export interface ReceivedSpan {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  /** Those that are texts. */
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+const hex = (base64 = "") => Buffer.from(base64, "base64").toString("hex");
+
 /** A collector that keeps what it gets, over gRPC or HTTP, on a free port of the loopback. */
 export class OtlpReceiver {
   readonly metrics: ReceivedMetrics[] = [];
-  readonly spanNames: string[] = [];
+  readonly spans: ReceivedSpan[] = [];
+  readonly logs: { readonly body: string; readonly traceId: string; readonly spanId: string }[] = [];
   readonly #grpc = new Server();
   readonly #http: HttpServer;
   endpoint = "";
@@ -101,9 +119,29 @@ export class OtlpReceiver {
       }
       return;
     }
+    if (path.includes("logs") || path.includes("Logs")) {
+      const { resourceLogs } = decode("ExportLogs", body);
+      const records = resourceLogs.flatMap((entry: any) => entry.scopeLogs).flatMap((scope: any) => scope.logRecords);
+      this.logs.push(
+        ...records.map((record: any) => ({
+          body: record.body.stringValue,
+          traceId: hex(record.traceId),
+          spanId: hex(record.spanId),
+        })),
+      );
+      return;
+    }
     const { resourceSpans } = decode("ExportTraces", body);
     const spans = resourceSpans.flatMap((entry: any) => entry.scopeSpans).flatMap((scope: any) => scope.spans);
-    this.spanNames.push(...spans.map((span: any) => span.name));
+    this.spans.push(
+      ...spans.map((span: any) => ({
+        name: span.name,
+        traceId: hex(span.traceId),
+        spanId: hex(span.spanId),
+        parentSpanId: hex(span.parentSpanId),
+        attributes: new Map(span.attributes.map(({ key, value }: any) => [key, value.stringValue])),
+      })),
+    );
   }
 
   async start(protocol: "grpc" | "http"): Promise<void> {
@@ -116,6 +154,7 @@ export class OtlpReceiver {
     const paths = [
       "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
       "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+      "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     ];
     for (const path of paths) {
       this.#grpc.register(

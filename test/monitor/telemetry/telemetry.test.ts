@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { SpanKind } from "@opentelemetry/api";
 import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { resolveConfig } from "../../../src/config.ts";
 import { InferenceError } from "../../../src/errors.ts";
@@ -101,6 +102,8 @@ describe("startTelemetry", () => {
       const telemetry = startTelemetry(config, { methods, serviceVersion: "1.2.3" });
       try {
         record(telemetry);
+        const ids = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
+        telemetry.logListener?.("warn", "a run failed", { ...ids, detail: "why" });
         const scraped = steady(samples((await scrape(telemetry)).text));
         assert.equal(await telemetry.shutdown(5000), true);
         const pushed = receiver.metrics.at(-1);
@@ -118,7 +121,18 @@ describe("startTelemetry", () => {
           const data = metric.sum ?? metric.histogram;
           if (data !== undefined) assert.equal(data.aggregationTemporality, cumulative, metric.name);
         }
-        assert.deepEqual(receiver.spanNames.toSorted(), ["inference.GRPCInferenceService/ModelInfer", "sluice.batch"]);
+        assert.deepEqual(
+          new Set(receiver.spans.map(({ name }) => name)),
+          new Set([
+            "inference.GRPCInferenceService/ModelInfer",
+            "sluice.batch",
+            "sluice.queue",
+            "sluice.compute_input",
+            "sluice.compute_infer",
+            "sluice.compute_output",
+          ]),
+        );
+        assert.deepEqual(receiver.logs, [{ body: "a run failed", ...ids }]);
       } finally {
         receiver.stop();
       }
@@ -141,7 +155,8 @@ describe("startTelemetry", () => {
       record(telemetry);
       assert.equal((await scrape(telemetry)).status, 200);
       assert.equal(await telemetry.shutdown(5000), true);
-      assert.deepEqual([receiver.metrics.length, receiver.spanNames.length], [0, 0]);
+      assert.equal(telemetry.logListener, undefined);
+      assert.deepEqual([receiver.metrics.length, receiver.spans.length, receiver.logs.length], [0, 0, 0]);
     } finally {
       for (const name of Object.keys(environment)) delete process.env[name];
       receiver.stop();
@@ -158,7 +173,9 @@ describe("startTelemetry", () => {
       observerOf(server).onAdmitted(describeModel(`m${index}`), request);
       observerOf(server).onEnd(describeModel(`m${index}`), request);
     }
-    const names = collectors.map(({ spans }) => spans.map(({ attributes }) => attributes["sluice.model.name"]));
+    const names = collectors.map(({ spans }) =>
+      spans.flatMap(({ kind, attributes }) => (kind === SpanKind.SERVER ? [attributes["sluice.model.name"]] : [])),
+    );
     assert.deepEqual(names, [["m0"], ["m1"]]);
     for (const server of servers) await server.shutdown(1000);
   });

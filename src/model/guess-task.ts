@@ -1,5 +1,5 @@
-import type { Signature, TensorSpec } from "../../inference.ts";
-import type { Datatype } from "../../tensor.ts";
+import type { Signature, TensorSpec } from "../inference.ts";
+import type { Datatype } from "../tensor.ts";
 
 /** Which output is what. */
 export interface OutputRoles {

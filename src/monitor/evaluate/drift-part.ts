@@ -1,0 +1,213 @@
+import { nearest } from "../../config.ts";
+import { InferenceError } from "../../errors.ts";
+import { type ReferenceProfile, type SignalProfile, toTimestamp } from "../../model/package-messages.ts";
+import { isApplicable } from "../../statistics/drift-test.ts";
+import type { SampledRows } from "../collect/sampled-rows.ts";
+import { type DriftConfig, leastWindowRows } from "../config/drift.ts";
+import type { ModelPart, ModelPartContext } from "../model-part.ts";
+import type { DataReport, ModelReportDraft, SignalReport } from "../monitor-report.ts";
+import { maxDriftSeries, maxDriftSignals } from "../telemetry/drift-instruments.ts";
+import { DriftEvaluator, type DriftTurn } from "./drift-evaluator.ts";
+import { createSignalReference, type SignalReference } from "./drift-reference.ts";
+import { DriftSeries } from "./drift-series.ts";
+import {
+  clearWindowCounts,
+  createWindowCounts,
+  isWindowComplete,
+  recordRows,
+  type WindowCounts,
+} from "./drift-window.ts";
+import { anomalousValues, toSignalProfile } from "./signal-counts.ts";
+
+/**
+ * Watches how far the data of a model version is from its reference.
+ * @returns undefined where nothing is compared
+ * @throws InferenceError "refused" when the configuration names signals that are not there, or would make too many series
+ */
+export function createDriftPart(context: ModelPartContext): ModelPart {
+  const { profile, config } = context;
+  if (profile === undefined)
+    return new NoDriftPart("there is no reference profile beside the model; `sluice profile` makes one");
+  if (config.drift.against === "off") return new NoDriftPart("monitor.yaml switches it off");
+  return new DriftPart(context, profile);
+}
+
+/** Says why nothing is compared. */
+class NoDriftPart implements ModelPart {
+  readonly name = "data";
+  readonly #note: string;
+
+  constructor(note: string) {
+    this.#note = note;
+  }
+
+  report(into: ModelReportDraft): void {
+    into.data = { ...into.data, note: into.data.note || this.#note };
+  }
+}
+
+class DriftPart implements ModelPart {
+  readonly name = "data";
+  readonly #context: ModelPartContext;
+  readonly #config: DriftConfig;
+  readonly #source: string;
+  /** What is compared. Profiles, references, places in a row and counts all go by the same index. */
+  readonly #references: readonly SignalReference[];
+  readonly #places: Int32Array;
+  readonly #evaluator: DriftEvaluator;
+  readonly #series: DriftSeries;
+  readonly #note: string;
+  /** Fills up. */
+  #window: WindowCounts;
+  /** The last complete one; without rows until there is one. */
+  #last: WindowCounts;
+  #isPrepared = false;
+  #isPreparing = false;
+  #isClosed = false;
+
+  constructor(context: ModelPartContext, profile: ReferenceProfile) {
+    this.#context = context;
+    this.#config = context.config.drift;
+    this.#source = sourceOf(profile, context.profileSource);
+    const { references, places, note } = chooseSignals(context, profile);
+    this.#references = references;
+    this.#places = places;
+    this.#note = note;
+    this.#evaluator = new DriftEvaluator(this.#config, references);
+    const exported = references.slice(0, Math.min(context.config.data.exportSignals, maxDriftSignals));
+    checkSeries(exported, this.#config);
+    this.#series = new DriftSeries(context.series, this.#evaluator, exported, this.#config);
+    const profiles = references.map((reference) => reference.profile);
+    this.#window = createWindowCounts(profiles);
+    this.#last = createWindowCounts(profiles);
+  }
+
+  onRows(rows: SampledRows): void {
+    recordRows(this.#window, rows, this.#places);
+    if (!this.#isPrepared && !this.#isPreparing) this.#prepareLater();
+  }
+
+  onBlockEnd(nowMs: number): void {
+    if (!this.#isPrepared || !isWindowComplete(this.#window, nowMs, this.#config)) return;
+    const turns = this.#evaluator.compare(this.#window.signals);
+    [this.#window, this.#last] = [this.#last, this.#window];
+    clearWindowCounts(this.#window);
+    for (const turn of turns) if (turn.hasBegun) this.#series.countDetected(turn.signal, turn.method);
+    if (turns.length > 0) this.#tell(turns);
+  }
+
+  report(into: ModelReportDraft): void {
+    const shown = this.#last.rows > 0 ? this.#last : this.#window;
+    const signals = this.#references.map((_, i) => this.#reportSignal(i, shown));
+    const data: DataReport = {
+      ...into.data,
+      reference: this.#source,
+      note: this.#note,
+      signals,
+      signal_count: signals.length,
+      drifted_signals: this.#evaluator.driftedSignals,
+      windows: this.#evaluator.windows,
+    };
+    const window = { from: toTimestamp(shown.fromMs), to: toTimestamp(shown.toMs), rows: shown.rows };
+    into.data = shown.rows > 0 ? { ...data, window } : data;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #reportSignal(index: number, shown: WindowCounts): SignalReport {
+    const { profile } = this.#references[index] as SignalReference; // an index of the list
+    const counts = shown.signals[index] as (typeof shown.signals)[number]; // one for each
+    return {
+      name: profile.name,
+      role: profile.role,
+      current: toSignalProfile(profile, counts),
+      reference: profile,
+      scores: this.#evaluator.scores(index),
+      anomalies: anomalousValues(profile, counts),
+      drifted: this.#evaluator.isDrifted(index),
+    };
+  }
+
+  /** Works the laws of the scores out when there is traffic, and never long at a time. */
+  #prepareLater(): void {
+    this.#isPreparing = true;
+    this.#context.clock.soon(() => {
+      if (this.#isClosed) return;
+      this.#isPrepared = this.#evaluator.prepare();
+      if (!this.#isPrepared) this.#prepareLater();
+    });
+  }
+
+  #tell(turns: readonly DriftTurn[]): void {
+    const { name, version } = this.#context.description;
+    for (const hasBegun of [true, false]) {
+      const found = turns.filter((turn) => turn.hasBegun === hasBegun);
+      if (found.length === 0) continue;
+      const signals = [...new Set(found.map(({ signal }) => this.#references[signal]?.profile.name))];
+      const fields = { model: name, version, signals: signals.slice(0, 10), count: signals.length };
+      this.#context.report(hasBegun ? "warn" : "info", hasBegun ? "data drifts" : "data no longer drifts", fields);
+    }
+  }
+}
+
+/** Where a reference comes from, in a few words. */
+function sourceOf({ row_count: rows, created_at: at }: ReferenceProfile, file: string): string {
+  const when = at === undefined ? "" : `, made ${new Date(at.seconds * 1000).toISOString().slice(0, 10)}`;
+  return `${file}, ${rows} rows${when}`;
+}
+
+interface ChosenSignals {
+  readonly references: readonly SignalReference[];
+  /** Of each among the values of a sampled row. */
+  readonly places: Int32Array;
+  /** What was left out; else empty. */
+  readonly note: string;
+}
+
+/** The signals of the profile that are compared: those that rows have, the configuration wants, and there is enough known of. */
+function chooseSignals({ signals: layout, config }: ModelPartContext, profile: ReferenceProfile): ChosenSignals {
+  const { signals: wanted, ignore } = config.drift;
+  checkNames([...wanted, ...ignore], profile);
+  const placeOf = new Map(layout.signals.map(({ name }, place) => [name, place]));
+  const asked = profile.signals.filter(
+    ({ name }) => (wanted.length === 0 || wanted.includes(name)) && !ignore.includes(name),
+  );
+  const usable = asked.flatMap((signal) => {
+    const place = placeOf.get(signal.name);
+    const reference = place === undefined ? undefined : createSignalReference(signal, leastWindowRows);
+    return place === undefined || reference === undefined ? [] : [{ place, reference }];
+  });
+  const left = asked.length - usable.length;
+  return {
+    references: usable.map(({ reference }) => reference),
+    places: Int32Array.from(usable, ({ place }) => place),
+    note:
+      left === 0
+        ? ""
+        : `${left} of ${asked.length} signals of the profile are not compared: rows do not have them, or it knows too little of them`,
+  };
+}
+
+function checkNames(names: readonly string[], { signals }: ReferenceProfile): void {
+  const known = signals.map(({ name }: SignalProfile) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const near = nearest(unknown, known);
+  throw new InferenceError(
+    "refused",
+    `monitor.yaml: drift names '${unknown}', which is no signal of the profile${near === undefined ? "" : `, did you mean '${near}'?`}`,
+  );
+}
+
+function checkSeries(references: readonly SignalReference[], { methods }: DriftConfig): void {
+  const scores = references.reduce((sum, { drift }) => {
+    return sum + methods.filter((method) => isApplicable(method, drift.positions !== undefined)).length;
+  }, 0);
+  if (scores <= maxDriftSeries) return;
+  throw new InferenceError(
+    "refused",
+    `monitor.yaml: ${references.length} signals make ${scores} series of sluice.drift.score, at most ${maxDriftSeries} are allowed: lower data.exportSignals or name fewer drift.methods`,
+  );
+}

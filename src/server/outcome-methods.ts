@@ -1,0 +1,41 @@
+import type { OutcomeResult } from "../outcome.ts";
+import { splitReport } from "../protocol/outcome-messages.ts";
+import { encodeReportResults } from "../protocol/outcome-results.ts";
+import { drainingError, shedError } from "./admission.ts";
+import type { AnyCallHandler, Call } from "./call.ts";
+import type { Log } from "./log.ts";
+import { OutcomeStream, type OutcomeSurroundings, takeOutcome } from "./outcome-stream.ts";
+import { unaryMethod } from "./unary-method.ts";
+
+/** Outcomes of a report that are taken before the event loop may turn: a fraction of a millisecond. */
+const sliceOutcomes = 64;
+
+/** Who answers the two methods that take outcomes. */
+export type OutcomeHandlers = Readonly<Record<"ReportOutcomes" | "StreamOutcomes", AnyCallHandler>>;
+
+/** The handlers of the two methods that take outcomes. Predictions never wait for them. */
+export function outcomeHandlers(surroundings: OutcomeSurroundings, log: Log): OutcomeHandlers {
+  return {
+    ReportOutcomes: unaryMethod<Buffer, Buffer>((bytes, call) => report(bytes, call, surroundings), log),
+    StreamOutcomes: (call: Call<Buffer>) => new OutcomeStream(call, surroundings),
+  };
+}
+
+/** Takes the outcomes of a report in slices, so that neither their decoding nor their joining holds up anybody. */
+async function report(bytes: Buffer, call: Call<Buffer>, surroundings: OutcomeSurroundings): Promise<Buffer> {
+  const { admission, intake, turns } = surroundings;
+  if (admission.isDraining) throw drainingError();
+  if (!admission.budget.tryAcquire(bytes.length)) throw shedError();
+  try {
+    const outcomes = splitReport(bytes);
+    const results: OutcomeResult[] = [];
+    for (let start = 0; start < outcomes.length && call.isOpen; start += sliceOutcomes) {
+      await turns.done(() => {
+        for (const outcome of outcomes.slice(start, start + sliceOutcomes)) results.push(takeOutcome(intake, outcome));
+      });
+    }
+    return encodeReportResults(results);
+  } finally {
+    admission.budget.release(bytes.length);
+  }
+}

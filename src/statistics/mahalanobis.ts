@@ -1,0 +1,115 @@
+import { choleskyFactor, inverseOf } from "./cholesky.ts";
+import { centralMoments, type RowMoments, rowMeans } from "./row-moments.ts";
+import { ledoitWolf } from "./shrunk-covariance.ts";
+
+/** Mean and spread of whole rows, fitted to rows that are as they should be. */
+export interface MahalanobisFit {
+  /** Indexes of the numbers of a row that it rests on, ascending: those that are not always the same. */
+  readonly columns: readonly number[];
+  /** Their means. */
+  readonly mean: Float64Array;
+  /** The inverse of their covariance, in their own units: d * d numbers, row by row. */
+  readonly inverseCovariance: Float64Array;
+  /** How far the correlation was drawn towards none, 0 to 1. */
+  readonly shrinkage: number;
+}
+
+/** Smaller standard deviations beside the mean are rounding. */
+const leastRelativeDeviation = 1e-9;
+
+/**
+ * Fits mean and spread. Numbers are brought to deviation 1 before their covariance is shrunk: shrinking draws all variances to one value, which
+ * would drown a number in millimetres beside one in kilometres.
+ * @returns undefined when there are fewer than two rows, or all numbers are always the same
+ */
+export function fitMahalanobis(moments: RowMoments): MahalanobisFit | undefined {
+  const { width, count, products } = centralMoments(moments);
+  if (count < 2) return undefined;
+  const means = rowMeans(moments);
+  const deviations = means.map((_, i) => Math.sqrt(Math.max(0, products[i * width + i] as number) / count));
+  const isConstant = (deviation: number, i: number) =>
+    !(deviation > Math.abs(means[i] as number) * leastRelativeDeviation);
+  const columns = [...deviations.keys()].filter((i) => !isConstant(deviations[i] as number, i));
+  if (columns.length === 0) return undefined;
+  const kept = columns.length === width ? moments : selectColumns(moments, columns);
+  const scales = columns.map((i) => deviations[i] as number);
+  const { covariance, shrinkage } = ledoitWolf(kept, scales);
+  const correlationInverse = invert(covariance, columns.length);
+  const inverseCovariance = correlationInverse.map(
+    (value, at) =>
+      value / ((scales[Math.floor(at / columns.length)] as number) * (scales[at % columns.length] as number)),
+  );
+  return { columns, mean: Float64Array.from(columns, (i) => means[i] as number), inverseCovariance, shrinkage };
+}
+
+/** Numbers that follow exactly from others leave a matrix without an inverse: the diagonal grows until there is one. */
+function invert(correlation: Float64Array, size: number): Float64Array {
+  for (let ridge = 1e-8; ; ridge *= 10) {
+    const factor = choleskyFactor(correlation, size);
+    if (factor !== undefined) return inverseOf(factor, size);
+    for (let i = 0; i < size; i++) correlation[i * size + i] = (correlation[i * size + i] as number) + ridge;
+  }
+}
+
+function selectColumns(moments: RowMoments, columns: readonly number[]): RowMoments {
+  const vector = (values: Float64Array) => Float64Array.from(columns, (i) => values[i] as number);
+  const matrix = (values: Float64Array) =>
+    Float64Array.from(columns.flatMap((i) => columns.map((j) => values[i * moments.width + j] as number)));
+  const { count, origin, sums, products, thirds, fourths } = moments;
+  return {
+    width: columns.length,
+    count,
+    origin: vector(origin),
+    sums: vector(sums),
+    products: matrix(products),
+    thirds: matrix(thirds),
+    fourths: matrix(fourths),
+  };
+}
+
+/** What scores rows: a fit, laid out so that a score of d numbers takes d * d / 2 multiplications. */
+export interface MahalanobisScorer {
+  readonly width: number;
+  readonly mean: Float64Array;
+  /** The diagonal and twice what is right of it, row by row. */
+  readonly upper: Float64Array;
+  /** Deviations of the row at hand. */
+  readonly deviations: Float64Array;
+}
+
+/** @param inverseCovariance symmetric, row by row */
+export function createMahalanobisScorer(
+  mean: ArrayLike<number>,
+  inverseCovariance: ArrayLike<number>,
+): MahalanobisScorer {
+  const width = mean.length;
+  const upper = new Float64Array((width * (width + 1)) / 2);
+  for (let i = 0, at = 0; i < width; i++) {
+    for (let j = i; j < width; j++, at++) {
+      upper[at] = ((inverseCovariance[i * width + j] as number) * (i === j ? 1 : 2)) as number;
+    }
+  }
+  return { width, mean: Float64Array.from(mean), upper, deviations: new Float64Array(width) };
+}
+
+/**
+ * The squared Mahalanobis distance of a row from the mean: 0 or more. A number that is missing (NaN) counts as the mean, so that it neither adds
+ * nor hides anything; an infinite one makes the score infinite.
+ */
+export function mahalanobisScore(scorer: MahalanobisScorer, row: ArrayLike<number>): number {
+  const { width, mean, upper, deviations } = scorer;
+  for (let i = 0; i < width; i++) {
+    const deviation = (row[i] as number) - (mean[i] as number);
+    if (deviation === Number.POSITIVE_INFINITY || deviation === Number.NEGATIVE_INFINITY) {
+      return Number.POSITIVE_INFINITY;
+    }
+    deviations[i] = Number.isNaN(deviation) ? 0 : deviation;
+  }
+  let score = 0;
+  for (let i = 0, at = 0; i < width; i++) {
+    let sum = 0;
+    for (let j = i; j < width; j++, at++) sum += (upper[at] as number) * (deviations[j] as number);
+    score += sum * (deviations[i] as number);
+  }
+  return Math.max(0, score);
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { createMahalanobisScorer, fitMahalanobis, mahalanobisScore } from "../../src/statistics/mahalanobis.ts";
+import { createRowMoments, recordRow } from "../../src/statistics/row-moments.ts";
+import { ledoitWolf } from "../../src/statistics/shrunk-covariance.ts";
+import { assertClose } from "./close.ts";
+
+/** Made by make_covariance_fixture.py. */
+interface Case {
+  readonly name: string;
+  readonly rows: readonly (readonly number[])[];
+  readonly shrinkage: number;
+  readonly covariance: readonly number[];
+  readonly scaledShrinkage: number;
+  readonly inverse: readonly number[];
+  readonly scores: readonly number[];
+}
+
+const cases: readonly Case[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, "fixtures", "ledoit-wolf.json"), "utf8"),
+);
+
+function momentsOf(rows: readonly (readonly number[])[]) {
+  const moments = createRowMoments(rows[0]!.length);
+  for (const row of rows) recordRow(moments, row);
+  return moments;
+}
+
+for (const { name, rows, ...expected } of cases) {
+  describe(`of ${name}`, () => {
+    const moments = momentsOf(rows);
+
+    it("the shrunk covariance is scikit-learn's", () => {
+      const { covariance, shrinkage } = ledoitWolf(moments);
+      assertClose([shrinkage], [expected.shrinkage], 1e-9);
+      assertClose(covariance, expected.covariance, 1e-9);
+    });
+
+    it("inverse and scores are those of scikit-learn's precision of rows of deviation 1", () => {
+      const fit = fitMahalanobis(moments)!;
+      assertClose([fit.shrinkage], [expected.scaledShrinkage], 1e-9);
+      assertClose(fit.inverseCovariance, expected.inverse, 1e-7);
+      const scorer = createMahalanobisScorer(fit.mean, fit.inverseCovariance);
+      const scores = rows.slice(0, 10).map((row) => mahalanobisScore(scorer, row));
+      assertClose(scores, expected.scores, 1e-7);
+    });
+  });
+}
+
+describe("a score", () => {
+  const scorer = createMahalanobisScorer([1, 2], [2, 0.5, 0.5, 1]);
+  it("is (x - mean) * inverse * (x - mean)", () => {
+    assert.equal(mahalanobisScore(scorer, [1, 2]), 0);
+    assert.equal(mahalanobisScore(scorer, [2, 4]), 2 + 2 * 0.5 * 2 + 4);
+  });
+  it("takes what is missing as the mean, and no infinity for a number", () => {
+    assert.equal(mahalanobisScore(scorer, [Number.NaN, 4]), 4);
+    assert.equal(mahalanobisScore(scorer, [Number.NaN, Number.NaN]), 0);
+    assert.equal(mahalanobisScore(scorer, [Number.NEGATIVE_INFINITY, 4]), Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("a fit", () => {
+  it("leaves out numbers that are always the same, and bears numbers that follow from others", () => {
+    const rows = Array.from({ length: 2000 }, (_, i) => [i % 7, 5, 2 * (i % 7), (i * i) % 11]);
+    const fit = fitMahalanobis(momentsOf(rows))!;
+    assert.deepEqual(fit.columns, [0, 2, 3]);
+    assert.ok(fit.inverseCovariance.every(Number.isFinite));
+    const scorer = createMahalanobisScorer(fit.mean, fit.inverseCovariance);
+    // 2 and 4 are ordinary by themselves; together they are what the rows never have.
+    assert.ok(mahalanobisScore(scorer, [6, 0, 5]) > 10 * mahalanobisScore(scorer, [6, 12, 5]));
+  });
+  it("is none without rows that differ", () => {
+    assert.equal(fitMahalanobis(createRowMoments(2)), undefined);
+    assert.equal(
+      fitMahalanobis(
+        momentsOf([
+          [1, 2],
+          [1, 2],
+          [1, 2],
+        ]),
+      ),
+      undefined,
+    );
+  });
+});
