@@ -1,11 +1,11 @@
+import { InferenceError } from "../errors.ts";
 import type { InferenceResponse } from "../inference.ts";
 import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { BatchRecord, ModelState, RequestRecord } from "../runtime/observer.ts";
 import { RowCollector } from "./collect/row-collector.ts";
-import { RowSampler } from "./collect/row-sampler.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
-import { TrafficHistory, trafficIntervalSeconds } from "./evaluate/traffic-history.ts";
+import { TrafficHistory, trafficIntervalSeconds, trafficMaxBytes } from "./evaluate/traffic-history.ts";
 import type { CreateModelPart, ModelPart, ModelPartContext } from "./model-part.ts";
 import {
   type Dropped,
@@ -21,6 +21,12 @@ import type { Outcomes } from "./outcomes/outcomes.ts";
 import type { OutcomeSink } from "./prediction.ts";
 
 /**
+ * Most memory that the monitor of one model version may take, in bytes. Predictions kept for their outcomes are not in it: they have a limit
+ * of the whole server.
+ */
+export const maxMonitorBytes = 64 * 1024 * 1024;
+
+/**
  * Watches one load of one model version: tells its parts what happens, and puts what they know together. What a part throws stops here: it
  * is counted, and logged the first time.
  */
@@ -34,8 +40,6 @@ export class ModelMonitor {
   /** Those that listen to every answer, and to every failure. */
   readonly #onAnswer: readonly ModelPart[];
   readonly #onFailure: readonly ModelPart[];
-  /** Chooses rows for row statistics. */
-  readonly sampler: RowSampler;
   /** Undefined: nobody looks at rows. */
   readonly #rows: RowCollector | undefined;
   readonly #traffic: TrafficHistory;
@@ -59,8 +63,8 @@ export class ModelMonitor {
     this.annotators = this.#parts.flatMap((part) => part.annotators ?? []);
     this.#onAnswer = this.#parts.filter((part) => part.onAnswer !== undefined);
     this.#onFailure = this.#parts.filter((part) => part.onFailure !== undefined);
-    this.sampler = new RowSampler(this.config.quality.maxRowsPerSecond);
     this.#rows = this.#createCollector();
+    this.#checkMemory();
     const { blockSeconds } = this.config.windows;
     this.#traffic = new TrafficHistory(trafficIntervalSeconds(blockSeconds), context.clock.nowMs());
     this.#blockMs = blockSeconds * 1000;
@@ -116,7 +120,7 @@ export class ModelMonitor {
 
   /** Time has passed: ends the block that is over. Returns whether one was; takes up to a few milliseconds then. */
   tick(nowMs: number): boolean {
-    this.sampler.adapt(nowMs);
+    this.context.sampler.adapt(nowMs);
     this.#traffic.tick(nowMs);
     if (nowMs < this.#blockEndMs) return false;
     const endMs = Math.floor(nowMs / this.#blockMs) * this.#blockMs;
@@ -209,11 +213,29 @@ export class ModelMonitor {
     });
   }
 
+  /** @throws InferenceError "refused" when the version's monitor could take more than its limit */
+  #checkMemory(): void {
+    const shares = [
+      ["traffic", trafficMaxBytes],
+      ["rows", this.#rows?.byteLength ?? 0],
+      ...this.#parts.map(({ name, maxBytes = 0 }) => [name, maxBytes] as const),
+    ] as const;
+    const sum = shares.reduce((total, [, bytes]) => total + bytes, 0);
+    if (sum <= maxMonitorBytes) return;
+    const [name, bytes] = shares.reduce((largest, share) => (share[1] > largest[1] ? share : largest));
+    const signals = this.context.signals.signals.length;
+    throw new InferenceError(
+      "refused",
+      `monitor.yaml: the monitor could take ${sum} bytes of memory, at most ${maxMonitorBytes} are allowed; ${bytes} of them are those of ` +
+        `'${name}' for ${this.config.windows.blocks} blocks and ${signals} signals: fewer windows.blocks or a smaller data.maxColumns make it less`,
+    );
+  }
+
   #createCollector(): RowCollector | undefined {
     const parts = this.#parts.filter((part) => part.onRows !== undefined);
     if (parts.length === 0) return undefined;
-    const { description, signals } = this.context;
-    return new RowCollector(description.signature, signals, this.sampler, {
+    const { description, signals, sampler } = this.context;
+    return new RowCollector(description.signature, signals, sampler, {
       onRows: (rows) => {
         for (const part of parts) {
           try {

@@ -5,6 +5,7 @@ import type { ModelDescription } from "../runtime/model.ts";
 import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
 import { AlertBoard } from "./alerts/alert-board.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
+import { RowSampler } from "./collect/row-sampler.ts";
 import { signalLayout } from "./collect/signal-layout.ts";
 import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
@@ -95,6 +96,7 @@ export class ModelMonitors implements Observer, Annotators {
       profile,
       profileSource: found?.source ?? "",
       signals: signalLayout(description.signature, profile, config.data.maxColumns),
+      sampler: new RowSampler(config.quality.maxRowsPerSecond),
       predictions: task && new PredictionReader(task, description.signature),
       series: registry.createGroup({
         "sluice.model.name": description.name,

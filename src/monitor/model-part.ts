@@ -5,6 +5,7 @@ import type { ModelDescription } from "../runtime/model.ts";
 import type { RequestRecord } from "../runtime/observer.ts";
 import type { AlertBoard } from "./alerts/alert-board.ts";
 import type { PredictionReader } from "./collect/prediction-reader.ts";
+import type { RowSampler } from "./collect/row-sampler.ts";
 import type { SampledRows, SignalLayout } from "./collect/sampled-rows.ts";
 import type { ModelTask } from "./config/model-task.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
@@ -20,6 +21,8 @@ import type { SeriesGroup } from "./telemetry/series-registry.ts";
 export interface ModelPart {
   /** For the count of what it drops, such as "quality". */
   readonly name: string;
+  /** Most memory that it takes, in bytes, whatever happens. Absent: next to nothing. */
+  readonly maxBytes?: number;
   /** Takes the outcomes of the version, where this part does. */
   readonly outcomes?: OutcomeSink;
   /** What answers carry when they are asked for it. */
@@ -57,6 +60,8 @@ export interface ModelPartContext {
   readonly profileSource: string;
   /** The signals of a sampled row. */
   readonly signals: SignalLayout;
+  /** Which rows are chosen for row statistics, and how many there are. */
+  readonly sampler: RowSampler;
   /** Reads predictions out of responses; undefined without a task. */
   readonly predictions: PredictionReader | undefined;
   /** Series of this load of the version; they begin when it becomes ready and end with it. */

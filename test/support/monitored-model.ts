@@ -3,6 +3,7 @@ import { noParameters } from "../../src/inference.ts";
 import type { ReferenceProfile } from "../../src/model/package-messages.ts";
 import { AlertBoard } from "../../src/monitor/alerts/alert-board.ts";
 import { PredictionReader } from "../../src/monitor/collect/prediction-reader.ts";
+import { RowSampler } from "../../src/monitor/collect/row-sampler.ts";
 import { signalLayout } from "../../src/monitor/collect/signal-layout.ts";
 import { findTask } from "../../src/monitor/config/model-task.ts";
 import { readMonitorConfig } from "../../src/monitor/config/monitor-config.ts";
@@ -36,6 +37,7 @@ export class MonitoredModel {
       profile,
       profileSource: profile === undefined ? "" : "reference.json",
       signals: signalLayout(description.signature, profile, config.data.maxColumns),
+      sampler: new RowSampler(config.quality.maxRowsPerSecond),
       predictions: task && new PredictionReader(task, description.signature),
       series: this.registry.openGroup(attributes),
       clock: this.clock,

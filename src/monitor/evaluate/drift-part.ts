@@ -102,7 +102,7 @@ class DriftPart implements ModelPart {
     const data: DataReport = {
       ...into.data,
       reference: this.#source,
-      note: this.#note,
+      note: [into.data.note, this.#note].filter((text) => text !== "").join("; "),
       signals,
       signal_count: signals.length,
       drifted_signals: this.#evaluator.driftedSignals,

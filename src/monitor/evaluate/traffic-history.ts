@@ -12,6 +12,9 @@ import type { TrafficPoint } from "../monitor-report.ts";
 /** Intervals of the history, its longest reach. */
 export const maxTrafficPoints = 360;
 
+/** Memory that a history takes at most, in bytes, by a generous estimate of what an object of numbers takes. */
+export const trafficMaxBytes = maxTrafficPoints * 1024;
+
 /** Longest interval where blocks are longer: short enough to look on. */
 const longestIntervalSeconds = 10;
 /** Shorter intervals would make a history of minutes. */

@@ -2,6 +2,7 @@ import { alertInstruments } from "./alert-instruments.ts";
 import { anomalyInstruments } from "./anomaly-instruments.ts";
 import { batchInstruments } from "./batch-instruments.ts";
 import { callInstruments } from "./call-instruments.ts";
+import { dataInstruments } from "./data-instruments.ts";
 import { driftInstruments } from "./drift-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
 import { outcomeInstruments } from "./outcome-instruments.ts";
@@ -22,5 +23,6 @@ export const instruments = {
   ...alertInstruments,
   ...outcomeInstruments,
   ...driftInstruments,
+  ...dataInstruments,
   ...processInstruments,
 } as const;
