@@ -12,6 +12,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["infer", async () => (await import("./infer.ts")).inferCommand],
   ["stream", async () => (await import("./stream.ts")).streamCommand],
   ["outcomes", async () => (await import("./outcomes.ts")).outcomesCommand],
+  ["profile", async () => (await import("./profile.ts")).profileCommand],
   ["models", async () => (await import("./models.ts")).modelsCommand],
   ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
   ["health", async () => (await import("./health.ts")).healthCommand],

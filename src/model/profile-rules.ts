@@ -79,11 +79,19 @@ function checkSignal(signal: SignalProfile): void {
   check(name !== "" && tensor !== "", () => "a signal has no name or no tensor");
   check(role === "SIGNAL_ROLE_INPUT" || role === "SIGNAL_ROLE_OUTPUT", () => `signal '${name}' has no role`);
   check(isDatatype(datatype), () => `signal '${name}' has datatype '${datatype}', which is none`);
+  check(isStatistic(signal.statistic), () => `signal '${name}' is of statistic '${signal.statistic}', which is none`);
   const given = [numeric, categorical, score].filter((distribution) => distribution !== undefined).length;
   check(given === 1, () => `signal '${name}' has ${given} distributions, expected one`);
   const numbers = numeric ?? score;
   if (numbers !== undefined) checkNumbers(name, numbers);
   if (categorical !== undefined) checkCategories(name, categorical);
+}
+
+/** What can be made of all columns of a tensor. */
+const statistics: ReadonlySet<string> = new Set(["mean", "deviation", "minimum", "maximum", "zeros"]);
+
+function isStatistic(statistic: string | undefined): boolean {
+  return statistic === undefined || statistic === "" || statistics.has(statistic);
 }
 
 function checkNumbers(name: string, profile: NumericProfile): void {

@@ -1,7 +1,7 @@
 import type protobuf from "protobufjs/light.js";
 import { InferenceError } from "../errors.ts";
 import { messageType } from "./definitions.ts";
-import type { ReferenceProfile } from "./package-messages.ts";
+import type { ReferenceProfile, SignalProfile } from "./package-messages.ts";
 import { validateProfile } from "./profile-rules.ts";
 import { fromJsonForm, toJsonForm } from "./proto-json.ts";
 
@@ -57,7 +57,13 @@ function fromText(bytes: Uint8Array): ReferenceProfile {
 function plain(message: protobuf.Message): ReferenceProfile {
   const options = { longs: Number, enums: String, defaults: true, arrays: true, objects: true } as const;
   const found = messageType(typeName).toObject(message, options);
-  return withoutNulls(found) as unknown as ReferenceProfile; // the protobuf edge: package-messages.ts mirrors the definition
+  const profile = withoutNulls(found) as unknown as ReferenceProfile; // the protobuf edge: package-messages.ts mirrors the definition
+  return { ...profile, signals: profile.signals.map(withoutEmptyStatistic) };
+}
+
+/** The field is absent where the value of a column is meant. */
+function withoutEmptyStatistic({ statistic = "", ...signal }: SignalProfile): SignalProfile {
+  return statistic === "" ? signal : { ...signal, statistic };
 }
 
 /** An absent message or optional field is absent, not null. */

@@ -156,6 +156,7 @@ const contradictions: readonly (readonly [Partial<ReferenceProfile>, RegExp])[] 
   [{ signals: [{ ...age!, numeric: { ...numeric, count: 7 } }] }, /hold 6 values, its count is 7/],
   [{ signals: [{ ...age!, numeric: { ...numeric, mean: Number.NaN } }] }, /no finite number/],
   [{ signals: [{ ...age!, score: numeric }] }, /2 distributions/],
+  [{ signals: [{ ...age!, statistic: "median" }] }, /statistic 'median'/],
   [{ calibrations: [{ ...profile.calibrations[0]!, probabilities: [0.5, 0.1, 0.6] }] }, /does not rise/],
   [{ calibrations: [{ ...profile.calibrations[0]!, class_index: 2 }] }, /has no label/],
   [{ anomaly: { ...profile.anomaly!, inverse_covariance: [] } }, /a matrix of 0 numbers for 1 signals/],
