@@ -2,10 +2,12 @@ import { createAlertPart } from "./alerts/alert-part.ts";
 import { createChangePart } from "./evaluate/changes/change-part.ts";
 import { createDataPart } from "./evaluate/data-part.ts";
 import { createDriftPart } from "./evaluate/drift-part.ts";
+import { createQualityPart } from "./evaluate/quality/create-quality-part.ts";
 import type { CreateModelPart } from "./model-part.ts";
 
 /** Everything that is watched about a model version, in the order of the report. A new part is a line here. */
 export const modelParts: readonly CreateModelPart[] = [
+  createQualityPart,
   createDataPart,
   createDriftPart,
   createChangePart,

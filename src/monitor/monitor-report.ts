@@ -87,6 +87,8 @@ export interface QualityReport {
   readonly estimates_calibrated: boolean;
   readonly history: readonly QualityPoint[];
   readonly predicted_counts: readonly number[];
+  readonly window_estimates: readonly Metric[];
+  readonly min_samples: number;
 }
 
 /** What may become of an outcome, in the words of the .proto. */
@@ -265,6 +267,8 @@ export function emptyQuality(note: string): QualityReport {
     estimates_calibrated: false,
     history: [],
     predicted_counts: [],
+    window_estimates: [],
+    min_samples: 0,
   };
 }
 

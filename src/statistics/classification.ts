@@ -35,6 +35,9 @@ export interface ClassificationOptions {
   readonly epsilon?: number;
 }
 
+/** Most classes whose scores are ranked, each against all others: each takes a histogram. */
+export const maxRankedClasses = 64;
+
 /** Bins of scores: with two classes, and with more, where each class has them. */
 export function defaultScoreBins(classes: number): number {
   return classes <= 2 ? 400 : 100;
@@ -50,7 +53,7 @@ export interface Classification {
   /** The following lie in `sums`. See {@link TotalName}, {@link LossName}, {@link topHits}. */
   readonly totals: Float64Array;
   readonly confusion: Confusion;
-  /** Of the positive class where there are two, else by class. */
+  /** Of the positive class where there are two, else by class; none with more than {@link maxRankedClasses}. */
   readonly histograms: readonly ScoreHistogram[];
   /** Two classes: the probability of the positive one; else that of the predicted class. */
   readonly calibration: CalibrationBins;
@@ -110,7 +113,7 @@ function resolveOptions(options: ClassificationOptions): Required<Classification
 }
 
 function histogramCount({ classes, scores }: ClassificationOptions): number {
-  if (scores === "none") return 0;
+  if (scores === "none" || classes > maxRankedClasses) return 0;
   return classes === 2 ? 1 : classes;
 }
 

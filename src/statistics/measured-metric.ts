@@ -18,7 +18,9 @@ export type MetricName =
   | "rmse"
   | "mae"
   | "r2"
-  | "bias";
+  | "bias"
+  | "confidence"
+  | "entropy";
 
 /** One number that tells how good predictions are. */
 export interface MeasuredMetric {

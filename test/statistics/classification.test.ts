@@ -12,6 +12,7 @@ import {
   totalOf,
 } from "../../src/statistics/classification.ts";
 import { classificationMetrics } from "../../src/statistics/classification-metrics.ts";
+import { confusionMatrix } from "../../src/statistics/confusion.ts";
 import { float32Epsilon, float64Epsilon, logLoss } from "../../src/statistics/log-loss.ts";
 import type { MetricName } from "../../src/statistics/measured-metric.ts";
 
@@ -128,6 +129,30 @@ test("metrics say how many rows they rest on, and how sure they are", () => {
     assert.ok(metric.interval !== undefined && metric.interval.lower <= metric.value, metric.name);
     assert.ok(metric.interval.upper >= metric.value, metric.name);
   }
+});
+
+test("with very many classes each has its metrics, and no matrix", () => {
+  const scores = Array.from({ length: 1000 }, () => 0.001);
+  const state = classificationOf({ classes: 1000, scores: "all", topKs: [5] }, [
+    [999, 999, scores],
+    [0, 1, scores],
+    [7, -1, scores],
+  ]);
+  const found = new Map(
+    classificationMetrics(state, { labels: scores.map((_, index) => String(index)) }).map((metric) => [
+      `${metric.name}/${metric.label}`,
+      metric.value,
+    ]),
+  );
+  assert.equal(found.get("recall/999"), 1);
+  assert.equal(found.get("recall/7"), 0);
+  assert.equal(found.get("precision/1"), 0);
+  assert.equal(found.get("accuracy/"), 1 / 3);
+  assert.equal(found.get("top_k/"), 1 / 3);
+  assert.equal(confusionMatrix(state.confusion), undefined);
+  assert.ok(state.sums.length * 8 < 30_000);
+  revertClassification(state, 7, -1, scores);
+  assert.equal(metricOf(state, "accuracy"), 0.5);
 });
 
 const options: ClassificationOptions = { classes: 3, scores: "all", topKs: [2] };

@@ -23,3 +23,11 @@ export const collectionBoundaries = [0.001, 0.01, 0.1, 1, 10];
 export const sizeBoundaries = [
   0, 1024, 2048, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864, 268435456, 1073741824, 4294967296,
 ];
+
+/** Probabilities: twenty equal bins. */
+export const scoreBoundaries = Array.from({ length: 19 }, (_, index) => (index + 1) / 20);
+
+/** From labels that follow at once to those of a month later, seconds. */
+export const delayBoundaries = [
+  0.01, 0.1, 0.5, 1, 10, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000,
+];

@@ -7,6 +7,7 @@ import { driftInstruments } from "./drift-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
 import { outcomeInstruments } from "./outcome-instruments.ts";
 import { processInstruments } from "./process-instruments.ts";
+import { qualityInstruments } from "./quality-instruments.ts";
 import { requestInstruments } from "./request-instruments.ts";
 
 /**
@@ -24,5 +25,6 @@ export const instruments = {
   ...outcomeInstruments,
   ...driftInstruments,
   ...dataInstruments,
+  ...qualityInstruments,
   ...processInstruments,
 } as const;

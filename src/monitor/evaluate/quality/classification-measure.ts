@@ -1,0 +1,61 @@
+import { calibrationCurve } from "../../../statistics/calibration-bins.ts";
+import type { ZeroDivision } from "../../../statistics/class-metrics.ts";
+import {
+  type Classification,
+  type ClassificationOptions,
+  classificationLength,
+  createClassification,
+  mergeClassification,
+  recordClassification,
+  revertClassification,
+  type ScoreKind,
+  totalOf,
+} from "../../../statistics/classification.ts";
+import { classificationMetrics } from "../../../statistics/classification-metrics.ts";
+import { confusionMatrix } from "../../../statistics/confusion.ts";
+import type { QualityMeasure } from "./quality-measure.ts";
+
+/** What a classifier is judged by. */
+export interface ClassificationRules {
+  readonly labels: readonly string[];
+  readonly scores: ScoreKind;
+  /** Index of the positive class of two. */
+  readonly positiveClass: number;
+  readonly topKs: readonly number[];
+  readonly betas: readonly number[];
+  readonly zeroDivision: ZeroDivision;
+}
+
+/** Judges predicted classes. */
+export function createClassificationMeasure(rules: ClassificationRules): QualityMeasure<Classification> {
+  const { labels, scores, positiveClass, topKs, betas, zeroDivision } = rules;
+  const options: ClassificationOptions = { classes: labels.length, scores, positiveClass, topKs };
+  return {
+    create: () => createClassification(options),
+    width: scores === "none" ? 0 : scores === "all" ? labels.length : 1,
+    stateBytes: 8 * classificationLength(options),
+    record(state, { predictedClass, values }, truth, weight) {
+      if (typeof truth !== "number") return false;
+      recordClassification(state, truth, predictedClass, values, weight);
+      return true;
+    },
+    revert(state, { predictedClass, values }, truth, weight) {
+      if (typeof truth === "number") revertClassification(state, truth, predictedClass, values, weight);
+    },
+    merge: mergeClassification,
+    rows: (state) => totalOf(state, "rows"),
+    metrics: (state) => classificationMetrics(state, { labels, betas, zeroDivision }),
+    confusion(state) {
+      const counts = confusionMatrix(state.confusion);
+      return counts && { labels, counts: counts.map(Math.round) };
+    },
+    calibration: (state) =>
+      calibrationCurve(state.calibration).map(({ from, to, weight, confidence, correct }) => ({
+        from,
+        to,
+        count: Math.round(weight),
+        mean_confidence: confidence,
+        share_correct: correct,
+      })),
+  };
+}

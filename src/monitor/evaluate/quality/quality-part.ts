@@ -1,0 +1,232 @@
+import type { InferenceResponse } from "../../../inference.ts";
+import type { RequestRecord } from "../../../runtime/observer.ts";
+import type { PredictionReader } from "../../collect/prediction-reader.ts";
+import { RowSampler } from "../../collect/row-sampler.ts";
+import type { ModelPart, ModelPartContext } from "../../model-part.ts";
+import type { ModelReportDraft } from "../../monitor-report.ts";
+import type { OutcomeSink, Prediction, PreviousTruth, Truth } from "../../prediction.ts";
+import { instruments } from "../../telemetry/instruments.ts";
+import type { CounterSeries, HistogramSeries } from "../../telemetry/series.ts";
+import type { ClassificationRules } from "./classification-measure.ts";
+import { LabelDelays } from "./label-delays.ts";
+import type { OutcomeSeries } from "./outcome-series.ts";
+import type { PredictionSeries } from "./prediction-series.ts";
+import { QualityBlocks } from "./quality-blocks.ts";
+import {
+  evaluateQuality,
+  type QualityEvaluation,
+  type QualitySources,
+  qualityHistory,
+  toMetric,
+} from "./quality-evaluation.ts";
+import { observeQuality } from "./quality-gauges.ts";
+import type { QualityMeasure } from "./quality-measure.ts";
+import { maxBlocks } from "./quality-setup.ts";
+import type { PredictionWatch, SeenPredictions } from "./seen-predictions.ts";
+
+/** What the quality of one model version is made of; the task decides. */
+export interface QualityParts<Judged> {
+  readonly measure: QualityMeasure<Judged>;
+  /** What classes are judged by and what their scores say; undefined: a regression. */
+  readonly classes:
+    | {
+        readonly rules: ClassificationRules;
+        readonly watch: PredictionWatch;
+        readonly series: PredictionSeries;
+      }
+    | undefined;
+  readonly outcomeSeries: OutcomeSeries;
+}
+
+/** How old an evaluation may be that gauges show, milliseconds. A report makes a new one. */
+const evaluationMs = 1000;
+
+/** How often the share of rows that are looked at follows their rate, milliseconds. */
+const adaptMs = 1000;
+
+/** Weights are multiples of this: their sums are exact up to 8e9, so that what is taken away leaves nothing. */
+const weightStep = 2 ** -20;
+
+/** Watches how good the answers of one model version are, with their truth and before. */
+export class QualityPart<Judged> implements ModelPart {
+  readonly name = "quality";
+  readonly outcomes: OutcomeSink;
+  readonly #context: ModelPartContext;
+  readonly #reader: PredictionReader;
+  readonly #parts: QualityParts<Judged>;
+  readonly #blocks: QualityBlocks<Judged, SeenPredictions>;
+  readonly #sources: QualitySources<Judged>;
+  /** Chooses predictions that are looked at before their truth is known. */
+  readonly #sampler: RowSampler;
+  #adaptedMs = 0;
+  readonly #delays = new LabelDelays();
+  readonly #predictions: CounterSeries;
+  readonly #corrections: CounterSeries;
+  readonly #delay: HistogramSeries;
+  #evaluation: QualityEvaluation | undefined;
+  #evaluatedMs = 0;
+  /** Something has happened since the evaluation. */
+  #isStale = true;
+
+  /** @throws InferenceError "refused" when the configured windows need too much memory */
+  constructor(context: ModelPartContext, reader: PredictionReader, parts: QualityParts<Judged>) {
+    const { config, series } = context;
+    const { measure, classes } = parts;
+    this.#context = context;
+    this.#reader = reader;
+    this.#parts = parts;
+    this.#blocks = new QualityBlocks({
+      blockMs: config.windows.blockSeconds * 1000,
+      windowBlocks: config.windows.blocks,
+      labelHorizonMs: config.quality.labelHorizonSeconds * 1000,
+      maxBlocks: maxBlocks(measure.stateBytes + (classes?.watch.stateBytes ?? 0), config, reader.layout.labels.length),
+      createJudged: measure.create,
+      createSeen: () => classes?.watch.create(),
+      mergeSeen: (target, source) => classes?.watch.merge(target, source),
+    });
+    const { minSamples } = config.quality;
+    this.#sources = { blocks: this.#blocks, measure, watch: classes?.watch, rules: classes?.rules, minSamples };
+    this.#sampler = new RowSampler(config.quality.maxRowsPerSecond);
+    this.#predictions = series.counter(instruments.predictions);
+    this.#corrections = series.counter(instruments.labelCorrections);
+    this.#delay = series.histogram(instruments.labelDelay);
+    this.outcomes = this.#createSink();
+    series.observe(instruments.labelCoverage, () => this.#coverage());
+    observeQuality(series, this.#sources, () => this.#evaluate(this.#context.clock.nowMs(), evaluationMs));
+  }
+
+  /** Blocks of time that are held, and that may be. */
+  get memory(): { readonly blocks: number; readonly maxBlocks: number } {
+    return { blocks: this.#blocks.size, maxBlocks: this.#blocks.capacity };
+  }
+
+  onAnswer({ rows }: RequestRecord, response: InferenceResponse, atMs: number): void {
+    this.#predictions.add(rows);
+    this.#blocks.addPredictions(rows, atMs);
+    this.#isStale = true;
+    const watch = this.#parts.classes?.watch;
+    if (watch !== undefined) this.#look(watch, rows, response, atMs);
+  }
+
+  /** Counts the predictions of the rows that are chosen. */
+  #look(watch: PredictionWatch, rows: number, response: InferenceResponse, atMs: number): void {
+    if (atMs - this.#adaptedMs >= adaptMs) {
+      this.#sampler.adapt(atMs);
+      this.#adaptedMs = atMs;
+    }
+    let row = this.#sampler.first(rows, atMs);
+    if (row < 0) return;
+    const readable = this.#reader.open(response, atMs);
+    const seen = readable > 0 ? this.#blocks.seenAt(atMs) : undefined;
+    for (; row >= 0; row = this.#sampler.next(row, rows)) {
+      if (seen !== undefined && row < readable) watch.record(seen, this.#reader.read(row));
+    }
+    this.#reader.close();
+  }
+
+  onBlockEnd(nowMs: number): void {
+    this.#blocks.endBlocks(nowMs, (seen) => this.#parts.classes?.series.add(seen));
+    this.#isStale = true;
+  }
+
+  report(into: ModelReportDraft, nowMs: number): void {
+    const { config, task, taskNote, profile } = this.#context;
+    const evaluation = this.#evaluate(nowMs, 0);
+    const expected = profile?.expected ?? [];
+    const coverage = this.#coverage();
+    const median = this.#delays.quantile(0.5);
+    const high = this.#delays.quantile(0.95);
+    into.quality = {
+      ...into.quality,
+      task: task?.task ?? "",
+      note: taskNote,
+      labels: task?.labels ?? [],
+      predictions: this.#predictions.value,
+      ...(coverage === undefined ? {} : { label_coverage: coverage }),
+      ...(median === undefined ? {} : { label_delay_p50_seconds: median }),
+      ...(high === undefined ? {} : { label_delay_p95_seconds: high }),
+      ...(evaluation.window === undefined ? {} : { window: evaluation.window }),
+      metrics: evaluation.metrics.map((metric) => toMetric(metric, expected)),
+      ...(evaluation.confusion === undefined ? {} : { confusion: evaluation.confusion }),
+      calibration: evaluation.calibration,
+      estimates: evaluation.estimates.map((metric) => toMetric(metric, expected)),
+      window_estimates: evaluation.windowEstimates.map((metric) => toMetric(metric, expected)),
+      estimates_calibrated: this.#parts.classes?.watch.isCalibrated ?? false,
+      history: qualityHistory(this.#sources, evaluation.fromMs, nowMs),
+      predicted_counts: evaluation.predictedCounts,
+      min_samples: config.quality.minSamples,
+    };
+  }
+
+  /** @param maxAgeMs an evaluation up to so old will do */
+  #evaluate(nowMs: number, maxAgeMs: number): QualityEvaluation {
+    const { blockMs } = this.#blocks;
+    const isSameBlock = Math.floor(nowMs / blockMs) === Math.floor(this.#evaluatedMs / blockMs);
+    const isFresh = isSameBlock && (!this.#isStale || nowMs - this.#evaluatedMs < maxAgeMs);
+    if (this.#evaluation === undefined || !isFresh) {
+      this.#evaluation = evaluateQuality(this.#sources, nowMs);
+      this.#evaluatedMs = nowMs;
+      this.#isStale = false;
+    }
+    return this.#evaluation;
+  }
+
+  #coverage(): number | undefined {
+    const { predictions, outcomes } = this.#blocks.coverage();
+    // Truths of predictions that were made before this server began have no predictions here.
+    return predictions > 0 ? Math.min(1, outcomes / predictions) : undefined;
+  }
+
+  #createSink(): OutcomeSink {
+    const { name, version } = this.#context.description;
+    return {
+      modelName: name,
+      modelVersion: version,
+      layout: this.#reader.layout,
+      labelHorizonMs: this.#context.config.quality.labelHorizonSeconds * 1000,
+      record: (...outcome) => this.#record(...outcome),
+      correct: (...outcome) => this.#correct(...outcome),
+    };
+  }
+
+  #record(prediction: Prediction, truth: Truth, givenWeight: number, receivedAtMs: number): void {
+    const { measure, outcomeSeries } = this.#parts;
+    const weight = roundWeight(givenWeight);
+    let isCounted = false;
+    const hasBlock = this.#blocks.changeAt(prediction.atMs, receivedAtMs, (judged) => {
+      isCounted = measure.record(judged, prediction, truth, weight);
+      return isCounted ? 1 : 0;
+    });
+    if (hasBlock && !isCounted) {
+      this.#context.drop("quality", "not_finite");
+      return;
+    }
+    const delayMs = Math.max(0, receivedAtMs - prediction.atMs);
+    outcomeSeries.record(prediction, truth, weight);
+    this.#delay.record(delayMs / 1000);
+    this.#delays.record(delayMs);
+    this.#isStale = true;
+  }
+
+  #correct(
+    prediction: Prediction,
+    previous: PreviousTruth,
+    truth: Truth,
+    givenWeight: number,
+    receivedAtMs: number,
+  ): void {
+    const { measure } = this.#parts;
+    this.#corrections.add(1);
+    this.#blocks.changeAt(prediction.atMs, receivedAtMs, (judged) => {
+      const before = measure.rows(judged);
+      measure.revert(judged, prediction, previous.truth, roundWeight(previous.weight));
+      measure.record(judged, prediction, truth, roundWeight(givenWeight));
+      return measure.rows(judged) - before;
+    });
+    this.#isStale = true;
+  }
+}
+
+function roundWeight(weight: number): number {
+  return Math.max(weightStep, Math.round(weight / weightStep) * weightStep);
+}
