@@ -302,6 +302,8 @@ function binaryQuality(): QualityReport {
       ],
     })),
     predicted_counts: [1763, 3049],
+    window_estimates: [],
+    min_samples: 30,
   };
 }
 
@@ -438,6 +440,8 @@ function digitsModel(): ModelReport {
       ],
       confusion: { labels, counts },
       predicted_counts: labels.map((_, i) => counts.filter((_, at) => at % 10 === i).reduce((a, b) => a + b, 0)),
+      window_estimates: [],
+      min_samples: 30,
       history: qualityHistory(2, (_, noise) => ({
         metrics: [metric("accuracy", 0.972 + noise() * 0.03, 0.03, { sample_count: 30 })],
         estimates: [],
