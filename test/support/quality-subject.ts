@@ -2,6 +2,7 @@ import type { TensorSpec } from "../../src/inference.ts";
 import type { ReferenceProfile } from "../../src/model/package-messages.ts";
 import { AlertBoard } from "../../src/monitor/alerts/alert-board.ts";
 import { PredictionReader } from "../../src/monitor/collect/prediction-reader.ts";
+import { RowSampler } from "../../src/monitor/collect/row-sampler.ts";
 import { findTask } from "../../src/monitor/config/model-task.ts";
 import { readMonitorConfig } from "../../src/monitor/config/monitor-config.ts";
 import { createQualityPart } from "../../src/monitor/evaluate/quality/create-quality-part.ts";
@@ -53,6 +54,7 @@ export class QualitySubject {
       predictions: new PredictionReader(task, description.signature),
       series,
       clock: this.clock,
+      sampler: new RowSampler(config.quality.maxRowsPerSecond),
       alerts: new AlertBoard(),
       drop: (monitor, reason) => this.drops.push(`${monitor} ${reason}`),
       report: () => {},
