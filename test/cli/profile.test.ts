@@ -118,6 +118,22 @@ test("labels that are words take a target that counts the classes", async () => 
   assert.equal(byName(profile, "pixel_0_0").numeric?.counts.length, 1, "a pixel that is always white");
 });
 
+test("the profiles of the demo models are what the command makes of their rows", async () => {
+  for (const model of ["breast_cancer", "digits", "diabetes"]) {
+    const folder = `examples/repository/${model}`;
+    const committed = decodeProfile(readFileSync(join(folder, "reference_profile.pb")));
+    const made = await profileOf([`examples/data/${model}.csv`, "--target", "target", "--model", folder]);
+    const inputs = ({ signals }: ReferenceProfile) => signals.filter(({ role }) => role === "SIGNAL_ROLE_INPUT");
+    assert.deepEqual(inputs(made), inputs(committed), model);
+    // The answers may differ in their last bits from machine to machine.
+    assert.deepEqual(
+      made.signals.map(({ name }) => name),
+      committed.signals.map(({ name }) => name),
+    );
+    assert.deepEqual(made.labels, committed.labels);
+  }
+});
+
 test("a model on a server, and a regression", async (t) => {
   const server = await startServer(
     "examples/repository",
