@@ -644,6 +644,13 @@ export const serveOptions = {
     description:
       "Share of requests without a caller's trace context that are traced; a caller's own sampling decision is followed.",
   },
+  payloadLogFolder: {
+    kind: "string",
+    default: "",
+    group: "Telemetry",
+    description:
+      "Folder of payload logs, which models ask for by payloadLog in their monitor.yaml; empty: no payload is ever written. One server a folder.",
+  },
   alertWebhook: {
     kind: "string",
     default: "",

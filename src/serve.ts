@@ -8,6 +8,8 @@ import { systemMonitorClock } from "./monitor/monitor-clock.ts";
 import { Outcomes } from "./monitor/outcomes/outcomes.ts";
 import { TokenKeys } from "./monitor/outcomes/token-keys.ts";
 import { MonitorPage } from "./monitor/page/monitor-page.ts";
+import { PayloadFolder } from "./monitor/payload/payload-folder.ts";
+import { PayloadLogs } from "./monitor/payload/payload-logs.ts";
 import type { LogListener } from "./monitor/telemetry/log-records.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
 import {
@@ -69,6 +71,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   if (webhookAt !== undefined && !config.metrics) {
     throw new InferenceError("invalid", "--alert-webhook needs --metrics: without them there are no alerts");
   }
+  const payloadLogs = createPayloadLogs(config);
   const logOptions = { level: config.logLevel, format: config.logFormat };
   let push: LogListener | undefined; // once there is somebody to push to
   const log = createLog({ ...logOptions, also: (...line) => push?.(...line) });
@@ -83,7 +86,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   });
   push = telemetry.logListener;
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const monitors = config.metrics ? createMonitors(config, telemetry, log) : undefined;
+  const monitors = config.metrics ? createMonitors(config, { telemetry, payloadLogs, log }) : undefined;
   const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
   const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];
   const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
@@ -112,7 +115,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       }),
     );
     const started = repository.start().then(() => failures(repository));
-    const parts = { grpc, http, repository, placement, monitors, webhook, telemetry, config };
+    const parts = { grpc, http, repository, placement, monitors, webhook, payloadLogs, telemetry, config };
     let stopping: Promise<boolean> | undefined;
     return {
       grpcAddress,
@@ -171,12 +174,20 @@ function createPlacement(config: ServeConfig, observer: Observer, log: Log): Pla
   });
 }
 
+interface MonitorSurroundings {
+  readonly telemetry: Telemetry;
+  readonly payloadLogs: PayloadLogs | undefined;
+  readonly log: Log;
+}
+
 /** Quality, data and anomalies of every model version. */
-function createMonitors(config: ServeConfig, { registry, instanceId }: Telemetry, log: Log): ModelMonitors {
+function createMonitors(config: ServeConfig, { telemetry, payloadLogs, log }: MonitorSurroundings): ModelMonitors {
+  const { registry, instanceId } = telemetry;
   const keys = new TokenKeys(config.tokenKeyFile, log);
   const { maxPredictionBytes } = config;
   return new ModelMonitors({
     registry,
+    payloadLogs,
     outcomes: new Outcomes({ registry, keys, maxPredictionBytes, clock: systemMonitorClock }),
     serverInstance: instanceId,
     serverVersion: packageVersion(),
@@ -191,6 +202,14 @@ function createPage(monitors: ModelMonitors): MonitorPage {
     firingAlerts: () => monitors.alerts.alerts().filter(({ state }) => state === "ALERT_STATE_FIRING").length,
     now: () => performance.now(),
   });
+}
+
+/** Where `--payload-log-folder` says. @throws InferenceError "invalid" when it cannot be written */
+function createPayloadLogs({ payloadLogFolder, metrics }: ServeConfig): PayloadLogs | undefined {
+  if (payloadLogFolder === "") return undefined;
+  if (!metrics)
+    throw new InferenceError("invalid", "--payload-log-folder needs --metrics: the monitor writes the logs");
+  return new PayloadLogs(PayloadFolder.open(payloadLogFolder), systemMonitorClock);
 }
 
 /** Sends alerts where `--alert-webhook` says. */
@@ -268,6 +287,7 @@ interface Parts {
   readonly placement: Placement;
   readonly monitors: ModelMonitors | undefined;
   readonly webhook: AlertWebhook | undefined;
+  readonly payloadLogs: PayloadLogs | undefined;
   readonly telemetry: Telemetry;
   readonly config: ServeConfig;
 }
@@ -280,6 +300,7 @@ async function stop({
   placement,
   monitors,
   webhook,
+  payloadLogs,
   telemetry,
   config,
 }: Parts): Promise<boolean> {
@@ -290,7 +311,7 @@ async function stop({
   await within(drained, Math.max(0, deadlineMs - afterwardsMs - performance.now()) + afterwardsMs / 2);
   monitors?.stop();
   const leftMs = Math.max(0, deadlineMs - performance.now());
-  await Promise.all([webhook?.stop(leftMs), telemetry.shutdown(leftMs)]);
+  await Promise.all([webhook?.stop(leftMs), payloadLogs?.stop(leftMs), telemetry.shutdown(leftMs)]);
   await http.stop();
   placement.kill();
   return isClean;

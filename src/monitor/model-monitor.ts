@@ -37,7 +37,8 @@ export class ModelMonitor {
   readonly outcomes: OutcomeSink | undefined;
   /** What answers carry when they are asked for it. */
   readonly annotators: readonly Annotator[];
-  /** Those that listen to every answer, and to every failure. */
+  /** Those that listen to every admission, to every answer, and to every failure. */
+  readonly #onAdmitted: readonly ModelPart[];
   readonly #onAnswer: readonly ModelPart[];
   readonly #onFailure: readonly ModelPart[];
   /** Undefined: nobody looks at rows. */
@@ -61,6 +62,7 @@ export class ModelMonitor {
     this.outcomes = sink;
     this.#parts = outcomes === undefined ? watching : [...watching, new OutcomePart(this.context, outcomes, sink)];
     this.annotators = this.#parts.flatMap((part) => part.annotators ?? []);
+    this.#onAdmitted = this.#parts.filter((part) => part.onAdmitted !== undefined);
     this.#onAnswer = this.#parts.filter((part) => part.onAnswer !== undefined);
     this.#onFailure = this.#parts.filter((part) => part.onFailure !== undefined);
     this.#rows = this.#createCollector();
@@ -82,6 +84,13 @@ export class ModelMonitor {
   onAdmitted(record: RequestRecord): void {
     this.#traffic.onAdmitted();
     this.#rows?.onAdmitted(record);
+    for (const part of this.#onAdmitted) {
+      try {
+        part.onAdmitted?.(record);
+      } catch (error) {
+        this.#onError(part, error);
+      }
+    }
   }
 
   onTaken(requests: number): void {

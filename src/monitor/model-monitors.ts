@@ -18,6 +18,7 @@ import { modelParts } from "./model-parts.ts";
 import { type MonitorClock, systemMonitorClock } from "./monitor-clock.ts";
 import type { MonitorReport } from "./monitor-report.ts";
 import type { Outcomes } from "./outcomes/outcomes.ts";
+import type { PayloadLogs } from "./payload/payload-logs.ts";
 import { maxModelVersions } from "./telemetry/attribute-values.ts";
 import type { SeriesRegistry } from "./telemetry/series-registry.ts";
 
@@ -35,6 +36,8 @@ export interface ModelMonitorsOptions {
   readonly clock?: MonitorClock;
   /** What all versions share of outcomes. Absent: none are taken. */
   readonly outcomes?: Outcomes;
+  /** Where payloads are logged. Default: nowhere. */
+  readonly payloadLogs?: PayloadLogs | undefined;
   /** What is watched about each version. Default: everything. */
   readonly parts?: readonly CreateModelPart[];
 }
@@ -104,6 +107,7 @@ export class ModelMonitors implements Observer, Annotators {
       }),
       clock: this.#clock,
       alerts: this.alerts,
+      payloadLogs: this.#options.payloadLogs,
       drop: (monitor, reason, count = 1) => registry.dropped(monitor, reason).add(count),
       report: (level, message, fields) => report(level, message, fields),
     };

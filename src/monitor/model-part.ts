@@ -11,6 +11,7 @@ import type { ModelTask } from "./config/model-task.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
 import type { MonitorClock } from "./monitor-clock.ts";
 import type { ModelReport, ModelReportDraft } from "./monitor-report.ts";
+import type { PayloadLogs } from "./payload/payload-logs.ts";
 import type { OutcomeSink, Prediction, Truth } from "./prediction.ts";
 import type { SeriesGroup } from "./telemetry/series-registry.ts";
 
@@ -31,6 +32,8 @@ export interface ModelPart {
   onRows?(rows: SampledRows): void;
   /** The version is in service. Whatever others see of it begins here: a version may be loaded beside the one that serves. */
   open?(): void;
+  /** A request enters the queue. Views of its inputs are only valid during the call; that of its end, one of the next two, follows always. */
+  onAdmitted?(record: RequestRecord): void;
   /** Every answered request, chosen or not: cheap things only. `atMs`: epoch milliseconds of the answer. */
   onAnswer?(record: RequestRecord, response: InferenceResponse, atMs: number): void;
   /** An outcome was recorded by the part that takes outcomes. The prediction is only valid during the call. */
@@ -69,6 +72,8 @@ export interface ModelPartContext {
   readonly clock: MonitorClock;
   /** Where the alerts of the server stand. */
   readonly alerts: AlertBoard;
+  /** Where payloads are logged. Absent: nowhere. */
+  readonly payloadLogs?: PayloadLogs | undefined;
   /** Counts what a monitor had to leave out, by its name and the reason; both from the table of sluice.monitor.dropped. */
   drop(monitor: string, reason: string, count?: number): void;
   /** For the log. */

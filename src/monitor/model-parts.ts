@@ -4,6 +4,7 @@ import { createDataPart } from "./evaluate/data-part.ts";
 import { createDriftPart } from "./evaluate/drift-part.ts";
 import { createQualityPart } from "./evaluate/quality/create-quality-part.ts";
 import type { CreateModelPart } from "./model-part.ts";
+import { createPayloadPart } from "./payload/payload-part.ts";
 
 /** Everything that is watched about a model version, in the order of the report. A new part is a line here. */
 export const modelParts: readonly CreateModelPart[] = [
@@ -12,4 +13,5 @@ export const modelParts: readonly CreateModelPart[] = [
   createDriftPart,
   createChangePart,
   createAlertPart,
+  createPayloadPart,
 ];

@@ -125,6 +125,8 @@ export const dropReasons = [
   "memory",
   "queue_full",
   "refused",
+  "write_failed",
+  "stopped",
   "evicted",
   "repeated_id",
   "too_many_rows",

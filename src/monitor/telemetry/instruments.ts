@@ -6,6 +6,7 @@ import { dataInstruments } from "./data-instruments.ts";
 import { driftInstruments } from "./drift-instruments.ts";
 import { modelInstruments } from "./model-instruments.ts";
 import { outcomeInstruments } from "./outcome-instruments.ts";
+import { payloadInstruments } from "./payload-instruments.ts";
 import { processInstruments } from "./process-instruments.ts";
 import { qualityInstruments } from "./quality-instruments.ts";
 import { requestInstruments } from "./request-instruments.ts";
@@ -26,5 +27,6 @@ export const instruments = {
   ...driftInstruments,
   ...dataInstruments,
   ...qualityInstruments,
+  ...payloadInstruments,
   ...processInstruments,
 } as const;

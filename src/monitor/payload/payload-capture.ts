@@ -1,0 +1,121 @@
+import type { InferenceResponse } from "../../inference.ts";
+import { predictionIdParameter, predictionTokenOutput } from "../../outcome.ts";
+import type { RequestRecord } from "../../runtime/observer.ts";
+import type { Tensor } from "../../tensor.ts";
+import type { PayloadLogConfig } from "../config/payload-log.ts";
+import { type CapturedTensor, captureTensor } from "./captured-tensor.ts";
+import { boundedParameters, boundedText, bytesOf, type PayloadRecord } from "./payload-record.ts";
+
+/** Share of a record's bytes that inputs may take where outputs are recorded too: outputs are mostly small, and the point of the log. */
+const inputShare = 0.75;
+
+/** What is kept of a request between its admission and its end. */
+export interface PayloadCapture {
+  readonly inputs: readonly CapturedTensor[] | undefined;
+  readonly parameters: PayloadRecord["parameters"];
+  readonly id: string | undefined;
+  readonly predictionId: string | undefined;
+  readonly tenant: string | undefined;
+  /** Bytes of tensors that its outputs may take. */
+  readonly bytesLeft: number;
+  readonly bytes: number;
+}
+
+/** Copies what is recorded of a request. @param isBatched the first dimension of its tensors counts rows */
+export function captureRequest(
+  { request, context }: RequestRecord,
+  config: PayloadLogConfig,
+  isBatched: boolean,
+): PayloadCapture {
+  const { contents, redaction, maxRecordBytes } = config;
+  const forInputs = contents.has("outputs") ? Math.floor(maxRecordBytes * inputShare) : maxRecordBytes;
+  const inputs = contents.has("inputs") ? captureTensors(request.inputs, forInputs, config, isBatched) : undefined;
+  const hidden = redaction.hasNoIds ? new Set([...redaction.parameters, predictionIdParameter]) : redaction.parameters;
+  const parameters = contents.has("parameters") ? boundedParameters(request.parameters, hidden) : undefined;
+  const predictionId = request.parameters.get(predictionIdParameter);
+  const hasId = !redaction.hasNoIds && typeof predictionId === "string" && predictionId !== "";
+  return {
+    inputs,
+    parameters,
+    id: redaction.hasNoIds ? undefined : boundedText(request.id),
+    predictionId: hasId ? boundedText(predictionId) : undefined,
+    tenant: redaction.hasNoTenant ? undefined : context.tenant,
+    bytesLeft: maxRecordBytes - dataBytes(inputs ?? []),
+    bytes: bytesOf(inputs ?? [], parameters),
+  };
+}
+
+/** Copies what is recorded of an answer. Tokens of predictions are never recorded: who has one can report outcomes. */
+export function captureOutputs(
+  { outputs }: InferenceResponse,
+  { bytesLeft }: PayloadCapture,
+  config: PayloadLogConfig,
+  isBatched: boolean,
+): readonly CapturedTensor[] | undefined {
+  if (!config.contents.has("outputs")) return undefined;
+  const recorded = outputs.filter(({ name }) => name !== predictionTokenOutput);
+  return captureTensors(recorded, bytesLeft, config, isBatched);
+}
+
+/** Tensors in their order, each with what the ones before it have left. */
+function captureTensors(
+  tensors: readonly Tensor[],
+  maxBytes: number,
+  { redaction }: PayloadLogConfig,
+  isBatched: boolean,
+): readonly CapturedTensor[] {
+  let left = maxBytes;
+  return tensors.map((tensor) => {
+    const captured = captureTensor(tensor, { maxBytes: left, isBatched, redaction });
+    left -= captured.data?.byteLength ?? 0;
+    return captured;
+  });
+}
+
+function dataBytes(tensors: readonly CapturedTensor[]): number {
+  return tensors.reduce((bytes, { data }) => bytes + (data?.byteLength ?? 0), 0);
+}
+
+/** The finished record of a request that has ended. @param atMs its arrival, epoch milliseconds */
+export function finishRecord(
+  capture: PayloadCapture,
+  record: RequestRecord,
+  model: { readonly name: string; readonly version: string },
+  outputs: readonly CapturedTensor[] | undefined,
+  { atMs, hasTiming }: { readonly atMs: number; readonly hasTiming: boolean },
+): PayloadRecord {
+  const { inputs, parameters, id, predictionId, tenant, bytes } = capture;
+  return {
+    atMs,
+    modelName: model.name,
+    modelVersion: model.version,
+    id,
+    predictionId,
+    tenant,
+    rows: record.rows,
+    status: record.error?.reason ?? "OK",
+    error: boundedText(record.error?.message ?? ""),
+    timing: hasTiming ? timingOf(record) : undefined,
+    parameters,
+    inputs,
+    outputs,
+    bytes: bytes + (outputs === undefined ? 0 : bytesOf(outputs)),
+  };
+}
+
+/** Milliseconds of the stages that the request went through, to a microsecond. */
+function timingOf(record: RequestRecord): Readonly<Record<string, number>> {
+  const total = { total_ms: rounded(record.endedMs - record.context.arrivalTimeMs) };
+  if (record.takenMs === 0) return total;
+  return {
+    ...total,
+    queue_ms: rounded(record.takenMs - record.queuedMs),
+    compute_input_ms: rounded(record.computeInputMs),
+    compute_infer_ms: rounded(record.computeInferMs),
+    compute_output_ms: rounded(record.computeOutputMs),
+  };
+}
+
+function rounded(milliseconds: number): number {
+  return Math.max(0, Math.round(milliseconds * 1000) / 1000);
+}

@@ -1,0 +1,46 @@
+import { stampOf } from "./file-name.ts";
+
+/** A file of the folder. */
+export interface StoredFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** How large files become, how old, and how much there is of them. */
+export interface RotationLimits {
+  readonly maxFileBytes: number;
+  readonly maxFileMs: number;
+  readonly maxTotalBytes: number;
+}
+
+/** Whether a file is complete before more is written to it. */
+export function isComplete(
+  file: { readonly bytes: number; readonly openedMs: number },
+  nowMs: number,
+  limits: RotationLimits,
+): boolean {
+  return file.bytes >= limits.maxFileBytes || nowMs - file.openedMs >= limits.maxFileMs;
+}
+
+/**
+ * The files to remove so that another one of full size has room, oldest first. Files that are being written stay, and so does what is not of
+ * the log.
+ */
+export function filesToRemove(
+  files: readonly StoredFile[],
+  isActive: (name: string) => boolean,
+  { maxFileBytes, maxTotalBytes }: RotationLimits,
+): readonly StoredFile[] {
+  const own = files.filter(({ name }) => stampOf(name) !== "");
+  const removable = own
+    .filter(({ name }) => !isActive(name))
+    .sort((a, b) => (stampOf(a.name) < stampOf(b.name) ? -1 : 1));
+  let excess = own.reduce((sum, { bytes }) => sum + bytes, 0) + maxFileBytes - maxTotalBytes;
+  const removed: StoredFile[] = [];
+  for (const file of removable) {
+    if (excess <= 0) break;
+    removed.push(file);
+    excess -= file.bytes;
+  }
+  return removed;
+}
