@@ -8,6 +8,7 @@ import { heavyCase } from "./heavy.ts";
 import { latencyCase } from "./latency.ts";
 import { loopDelayCase } from "./loop-delay.ts";
 import { manyStreamsCase } from "./many-streams.ts";
+import { monitorModelsCase } from "./monitor-models.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
 import { overloadCase } from "./overload.ts";
@@ -25,6 +26,7 @@ export const benchCases: readonly BenchCase[] = [
   splitCase,
   takeBatchCase,
   monitorRecordCase,
+  monitorModelsCase,
   csvCase,
   unaryCase,
   streamCase,

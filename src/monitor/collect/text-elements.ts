@@ -4,9 +4,11 @@ function lengthAt(data: Uint8Array, position: number): number {
   return low + (data[position + 3] ?? 0) * 2 ** 24;
 }
 
+const noData = new Uint8Array();
+
 /** Walks through the elements of BYTES data in raw layout without allocating; going forward costs what is skipped. */
 export class TextElements {
-  #data: Uint8Array = new Uint8Array();
+  #data: Uint8Array = noData;
   #index = 0;
   /** Where the element of the index begins, its length included. */
   #position = 0;
@@ -24,7 +26,7 @@ export class TextElements {
 
   /** Forgets the data, which belongs to somebody else. */
   close(): void {
-    this.#data = new Uint8Array();
+    this.#data = noData;
   }
 
   get data(): Uint8Array {

@@ -56,31 +56,56 @@ export function createValueCounts(signals: number): ValueCounts {
   return { numbers, rows: 0 };
 }
 
-/** Counts the values of sampled rows. @param signals those of the rows' layout */
+/** What counting needs to know of the signals of a layout, in arrays by their place. */
+export interface ValueRules {
+  readonly minimum: Float64Array;
+  readonly maximum: Float64Array;
+  /** 1: the signal is a category, whose values are no numbers. */
+  readonly isCategory: Uint8Array;
+}
+
+/** The rules of a layout's signals. */
+export function valueRules(signals: readonly Signal[]): ValueRules {
+  return {
+    minimum: Float64Array.from(signals, ({ minimum }) => minimum),
+    maximum: Float64Array.from(signals, ({ maximum }) => maximum),
+    isCategory: Uint8Array.from(signals, ({ kind }) => (kind === "categorical" ? 1 : 0)),
+  };
+}
+
+/**
+ * Counts the values of sampled rows.
+ * @param total counts of all rows ever, in which only rows and what should not be are counted: nobody asks for its moments
+ */
 export function recordValues(
   counts: ValueCounts,
+  total: ValueCounts,
   { count, width, values, marks }: SampledRows,
-  signals: readonly Signal[],
+  rules: ValueRules,
 ): void {
   counts.rows += count;
-  for (let index = 0; index < width; index++) {
-    const signal = signals[index];
-    if (signal === undefined) return;
-    for (let at = index; at < count * width; at += width) {
-      recordValue(counts.numbers, index * valueFields, values[at] ?? Number.NaN, marks[at] ?? markAbsent, signal);
+  total.rows += count;
+  for (let row = 0, at = 0; row < count; row++) {
+    for (let index = 0; index < width; index++, at++) {
+      const start = index * valueFields;
+      const value = values[at] ?? Number.NaN;
+      const mark = marks[at] ?? markAbsent;
+      if (mark === markAbsent) continue;
+      add(counts.numbers, start + valueTotal, 1);
+      if (mark !== markOk) {
+        add(counts.numbers, start + placeOfMark(mark), 1);
+        add(total.numbers, start + placeOfMark(mark), 1);
+      } else if (rules.isCategory[index] === 0) {
+        recordNumber(counts.numbers, start, value);
+        if (value >= (rules.minimum[index] ?? 0) && value <= (rules.maximum[index] ?? 0)) continue;
+        add(counts.numbers, start + valueOutOfRange, 1);
+        add(total.numbers, start + valueOutOfRange, 1);
+      }
     }
   }
 }
 
-function recordValue(numbers: Float64Array, start: number, value: number, mark: number, signal: Signal): void {
-  if (mark === markAbsent) return;
-  add(numbers, start + valueTotal, 1);
-  if (mark !== markOk) {
-    add(numbers, start + placeOfMark(mark), 1);
-    return;
-  }
-  if (signal.kind === "categorical") return;
-  if (value < signal.minimum || value > signal.maximum) add(numbers, start + valueOutOfRange, 1);
+function recordNumber(numbers: Float64Array, start: number, value: number): void {
   const count = (numbers[start + valueCount] ?? 0) + 1;
   const mean = numbers[start + valueMean] ?? 0;
   const next = mean + (value - mean) / count;

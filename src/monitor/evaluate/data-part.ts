@@ -6,7 +6,9 @@ import {
   mergeValueCounts,
   recordValues,
   type ValueCounts,
+  type ValueRules,
   valueFields,
+  valueRules,
 } from "../collect/value-counts.ts";
 import { numberRules } from "../config/monitor-config.ts";
 import type { ModelPart, ModelPartContext } from "../model-part.ts";
@@ -29,6 +31,7 @@ class DataPart implements ModelPart {
   readonly maxBytes: number;
   readonly #context: ModelPartContext;
   readonly #signals: readonly Signal[];
+  readonly #rules: ValueRules;
   readonly #total: ValueCounts;
   readonly #blocks: BlockRing<ValueCounts>;
   readonly #series: DataSeries;
@@ -40,6 +43,7 @@ class DataPart implements ModelPart {
     const create = () => createValueCounts(signals.length);
     this.#context = context;
     this.#signals = signals;
+    this.#rules = valueRules(signals);
     this.#total = create();
     this.#blocks = new BlockRing({ blockMs: blockSeconds * 1000, blocks, create });
     this.maxBytes = (this.#blocks.capacity + 1) * signals.length * valueFields * Float64Array.BYTES_PER_ELEMENT;
@@ -53,9 +57,9 @@ class DataPart implements ModelPart {
   }
 
   onRows(rows: SampledRows): void {
-    recordValues(this.#total, rows, this.#signals);
-    const block = this.#blocks.at(rows.atMs, this.#context.clock.nowMs());
-    if (block !== undefined) recordValues(block, rows, this.#signals);
+    const { atMs } = rows;
+    const block = this.#blocks.at(atMs, Math.max(atMs, this.#context.clock.nowMs())); // clocks may be set back
+    if (block !== undefined) recordValues(block, this.#total, rows, this.#rules);
     this.#series.record(rows);
   }
 

@@ -10,7 +10,12 @@ import {
   markUnseen,
   type Signal,
 } from "../../../src/monitor/collect/sampled-rows.ts";
-import { createValueCounts, mergeValueCounts, recordValues } from "../../../src/monitor/collect/value-counts.ts";
+import {
+  createValueCounts,
+  mergeValueCounts,
+  recordValues,
+  valueRules,
+} from "../../../src/monitor/collect/value-counts.ts";
 
 const number: Signal = {
   name: "x",
@@ -49,9 +54,12 @@ test("every value is counted as what it is, and only numbers reach a moment", ()
     [Number.NaN, markNull],
     [Number.NaN, markAbsent],
   ] as const;
-  recordValues(counts, rowsOf(cells), signals);
+  const total = createValueCounts(2);
+  recordValues(counts, total, rowsOf(cells), valueRules(signals));
   assert.equal(counts.rows, 5);
   assert.deepEqual([...counts.numbers.subarray(0, 11)], [5, 1, 1, 1, 1, 0, 2, 6, 50, 1, 11]);
+  assert.deepEqual([...total.numbers.subarray(0, 7)], [0, 1, 1, 1, 1, 0, 0]);
+  assert.equal(total.rows, 5);
   assert.deepEqual([...counts.numbers.subarray(11, 17)], [4, 1, 0, 0, 0, 1]);
 });
 
@@ -67,12 +75,12 @@ test("the parts merge to the whole", () => {
   fc.assert(
     fc.property(rows, rows, (a, b) => {
       const merged = createValueCounts(2);
-      recordValues(merged, rowsOf(a.flat()), signals);
+      recordValues(merged, createValueCounts(2), rowsOf(a.flat()), valueRules(signals));
       const other = createValueCounts(2);
-      recordValues(other, rowsOf(b.flat()), signals);
+      recordValues(other, createValueCounts(2), rowsOf(b.flat()), valueRules(signals));
       mergeValueCounts(merged, other);
       const whole = createValueCounts(2);
-      recordValues(whole, rowsOf([...a, ...b].flat()), signals);
+      recordValues(whole, createValueCounts(2), rowsOf([...a, ...b].flat()), valueRules(signals));
       assert.equal(merged.rows, whole.rows);
       for (const [place, value] of whole.numbers.entries()) {
         const found = merged.numbers[place]!;
