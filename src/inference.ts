@@ -76,6 +76,8 @@ export interface RequestContext {
   readonly traceState: string | undefined;
   /** The RPC that it came by, `package.Service/Method`; absent when it came another way. Names the request's span. */
   readonly rpcMethod?: string;
+  /** The server asks by itself, such as a model that scores the rows of another; absent: somebody else does. */
+  readonly isOwn?: boolean;
   /** It is a message of a stream; absent: it is not. */
   readonly isStreamed?: boolean;
   /** What its caller says; absent: {@link defaultCriticality}. */

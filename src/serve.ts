@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
 import { InferenceError } from "./errors.ts";
+import type { InferenceResponse } from "./inference.ts";
 import { AlertWebhook } from "./monitor/alerts/webhook.ts";
 import { type WebhookTarget, webhookTarget } from "./monitor/alerts/webhook-target.ts";
+import type { AskModel, ModelQuestion } from "./monitor/ask-model.ts";
 import { ModelMonitors } from "./monitor/model-monitors.ts";
 import { systemMonitorClock } from "./monitor/monitor-clock.ts";
 import { Outcomes } from "./monitor/outcomes/outcomes.ts";
@@ -23,6 +25,7 @@ import type { ModelDescription } from "./runtime/model.ts";
 import { ModelLoader } from "./runtime/model-loader.ts";
 import { ModelRepository } from "./runtime/model-repository.ts";
 import { type Observer, ObserverList } from "./runtime/observer.ts";
+import { askModel } from "./runtime/own-request.ts";
 import { Placement } from "./runtime/placement.ts";
 import { RepositoryFolder } from "./runtime/repository-scan.ts";
 import { HttpServer } from "./server/http.ts";
@@ -86,7 +89,8 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   });
   push = telemetry.logListener;
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const monitors = config.metrics ? createMonitors(config, { telemetry, payloadLogs, log }) : undefined;
+  const ask: AskModel = (question) => askAnother(repository, question); // which needs the monitors to be made
+  const monitors = config.metrics ? createMonitors(config, { telemetry, payloadLogs, ask, log }) : undefined;
   const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
   const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];
   const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
@@ -177,11 +181,12 @@ function createPlacement(config: ServeConfig, observer: Observer, log: Log): Pla
 interface MonitorSurroundings {
   readonly telemetry: Telemetry;
   readonly payloadLogs: PayloadLogs | undefined;
+  readonly ask: AskModel;
   readonly log: Log;
 }
 
 /** Quality, data and anomalies of every model version. */
-function createMonitors(config: ServeConfig, { telemetry, payloadLogs, log }: MonitorSurroundings): ModelMonitors {
+function createMonitors(config: ServeConfig, { telemetry, payloadLogs, ask, log }: MonitorSurroundings): ModelMonitors {
   const { registry, instanceId } = telemetry;
   const keys = new TokenKeys(config.tokenKeyFile, log);
   const { maxPredictionBytes } = config;
@@ -189,6 +194,7 @@ function createMonitors(config: ServeConfig, { telemetry, payloadLogs, log }: Mo
     registry,
     payloadLogs,
     outcomes: new Outcomes({ registry, keys, maxPredictionBytes, clock: systemMonitorClock }),
+    ask,
     serverInstance: instanceId,
     serverVersion: packageVersion(),
     report: (level, message, fields) => log[level](message, fields),

@@ -4,6 +4,7 @@ import type { Annotator, Annotators, LeftOutReason } from "../runtime/annotator.
 import type { ModelDescription } from "../runtime/model.ts";
 import type { BatchRecord, ModelState, ModelStateDetail, Observer, RequestRecord } from "../runtime/observer.ts";
 import { AlertBoard } from "./alerts/alert-board.ts";
+import type { AskModel } from "./ask-model.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
 import { RowSampler } from "./collect/row-sampler.ts";
 import { signalLayout } from "./collect/signal-layout.ts";
@@ -38,6 +39,8 @@ export interface ModelMonitorsOptions {
   readonly outcomes?: Outcomes;
   /** Where payloads are logged. Default: nowhere. */
   readonly payloadLogs?: PayloadLogs | undefined;
+  /** Asks a model of the repository. Absent: there is none to ask. */
+  readonly ask?: AskModel;
   /** What is watched about each version. Default: everything. */
   readonly parts?: readonly CreateModelPart[];
 }
@@ -106,6 +109,7 @@ export class ModelMonitors implements Observer, Annotators {
         "sluice.model.version": description.version,
       }),
       clock: this.#clock,
+      ask: this.#options.ask,
       alerts: this.alerts,
       payloadLogs: this.#options.payloadLogs,
       drop: (monitor, reason, count = 1) => registry.dropped(monitor, reason).add(count),

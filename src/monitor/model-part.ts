@@ -4,6 +4,7 @@ import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { RequestRecord } from "../runtime/observer.ts";
 import type { AlertBoard } from "./alerts/alert-board.ts";
+import type { AskModel } from "./ask-model.ts";
 import type { PredictionReader } from "./collect/prediction-reader.ts";
 import type { RowSampler } from "./collect/row-sampler.ts";
 import type { SampledRows, SignalLayout } from "./collect/sampled-rows.ts";
@@ -70,6 +71,8 @@ export interface ModelPartContext {
   /** Series of this load of the version; they begin when it becomes ready and end with it. */
   readonly series: SeriesGroup;
   readonly clock: MonitorClock;
+  /** Asks another model of the repository. Absent: there is none. */
+  readonly ask?: AskModel | undefined;
   /** Where the alerts of the server stand. */
   readonly alerts: AlertBoard;
   /** Where payloads are logged. Absent: nowhere. */

@@ -1,4 +1,5 @@
 import { createAlertPart } from "./alerts/alert-part.ts";
+import { createAnomalyPart } from "./evaluate/anomaly/anomaly-part.ts";
 import { createChangePart } from "./evaluate/changes/change-part.ts";
 import { createDataPart } from "./evaluate/data-part.ts";
 import { createDriftPart } from "./evaluate/drift-part.ts";
@@ -11,6 +12,7 @@ export const modelParts: readonly CreateModelPart[] = [
   createQualityPart,
   createDataPart,
   createDriftPart,
+  createAnomalyPart,
   createChangePart,
   createAlertPart,
   createPayloadPart,

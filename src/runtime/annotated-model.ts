@@ -101,6 +101,7 @@ class AnnotatedReply implements Reply {
   /** One for each annotator; undefined: left out, or not there yet. */
   readonly #annotations: (Annotation | undefined)[];
   #waitingFor = 0;
+  #answered: { isOver: boolean } | undefined;
 
   constructor(options: AnnotatedReplyOptions) {
     this.#options = options;
@@ -114,7 +115,8 @@ class AnnotatedReply implements Reply {
   respond(response: InferenceResponse, isFinal: boolean): void {
     const { context, request, description: model, annotators } = this.#options;
     if (!context.isCancelled) {
-      const answered: AnsweredRequest = { model, request, context, rows: rowsOf(request, model), response };
+      const answered = { model, request, context, rows: rowsOf(request, model), response, isOver: false };
+      this.#answered = answered;
       this.#waitingFor = 1; // this loop itself
       for (const [index, annotator] of annotators.entries()) this.#start(index, annotator, answered, isFinal);
       if (--this.#waitingFor > 0) return;
@@ -161,6 +163,7 @@ class AnnotatedReply implements Reply {
 
   #deliver(response: InferenceResponse, isFinal: boolean): void {
     const { request, plan, reply } = this.#options;
+    if (this.#answered !== undefined) this.#answered.isOver = true;
     const outputs =
       plan.wantedCount === undefined ? response.outputs : this.#inOrder(request.requestedOutputs, response.outputs);
     reply.respond({ ...response, outputs, parameters: this.#parametersOf(response) }, isFinal);

@@ -13,6 +13,8 @@ export interface AnsweredRequest {
   readonly rows: number;
   /** What the caller asked for first, then what annotators need beside it. */
   readonly response: InferenceResponse;
+  /** The answer has gone to its caller: whoever still works on an annotation may stop. */
+  readonly isOver: boolean;
 }
 
 /** What an answer carries beside what its model answered. */

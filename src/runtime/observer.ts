@@ -108,7 +108,7 @@ export interface ModelStateDetail {
 
 /**
  * What the monitor hears. Never awaited; an exception stops at {@link ObserverList}. Views in a request (tensor data) are valid only
- * during `onAdmitted`, those in a response only during `onResponse`: samples are copied there.
+ * during `onAdmitted` and `onResponse`, those in a response only during `onResponse`: samples are copied there.
  */
 export interface Observer {
   /** The request passed validation and enters the queue. */

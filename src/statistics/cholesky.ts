@@ -36,6 +36,21 @@ export function inverseOf(factor: Float64Array, size: number): Float64Array {
   return inverse;
 }
 
+/** The x with matrix * x = right, of the matrix that has this factor. */
+export function solveFactored(factor: Float64Array, right: Float64Array): Float64Array {
+  const size = right.length;
+  const x = Float64Array.from(right);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < i; j++) x[i] = (x[i] as number) - (factor[i * size + j] as number) * (x[j] as number);
+    x[i] = (x[i] as number) / (factor[i * size + i] as number);
+  }
+  for (let i = size - 1; i >= 0; i--) {
+    for (let j = i + 1; j < size; j++) x[i] = (x[i] as number) - (factor[j * size + i] as number) * (x[j] as number);
+    x[i] = (x[i] as number) / (factor[i * size + i] as number);
+  }
+  return x;
+}
+
 function inverseOfLower(factor: Float64Array, size: number): Float64Array {
   const inverse = new Float64Array(size * size);
   for (let j = 0; j < size; j++) {

@@ -1,4 +1,4 @@
-import { choleskyFactor, inverseOf } from "./cholesky.ts";
+import { choleskyFactor, inverseOf, solveFactored } from "./cholesky.ts";
 import { centralMoments, type RowMoments, rowMeans } from "./row-moments.ts";
 import { ledoitWolf } from "./shrunk-covariance.ts";
 
@@ -67,10 +67,14 @@ function selectColumns(moments: RowMoments, columns: readonly number[]): RowMome
   };
 }
 
+/** Numbers of a row that may be missing: what they could be is worked out for each row that lacks some. */
+export const maxMissing = 16;
+
 /** What scores rows: a fit, laid out so that a score of d numbers takes d * d / 2 multiplications. */
 export interface MahalanobisScorer {
   readonly width: number;
   readonly mean: Float64Array;
+  readonly inverse: Float64Array;
   /** The diagonal and twice what is right of it, row by row. */
   readonly upper: Float64Array;
   /** Deviations of the row at hand. */
@@ -89,22 +93,29 @@ export function createMahalanobisScorer(
       upper[at] = ((inverseCovariance[i * width + j] as number) * (i === j ? 1 : 2)) as number;
     }
   }
-  return { width, mean: Float64Array.from(mean), upper, deviations: new Float64Array(width) };
+  const inverse = Float64Array.from(inverseCovariance);
+  return { width, mean: Float64Array.from(mean), inverse, upper, deviations: new Float64Array(width) };
 }
 
 /**
- * The squared Mahalanobis distance of a row from the mean: 0 or more. A number that is missing (NaN) counts as the mean, so that it neither adds
- * nor hides anything; an infinite one makes the score infinite.
+ * The squared Mahalanobis distance of a row from the mean: 0 or more. Numbers that are missing (NaN) are what they would be at the least distance,
+ * so that the score is that of the others alone; NaN when more than {@link maxMissing} are. An infinite number makes it infinite.
  */
 export function mahalanobisScore(scorer: MahalanobisScorer, row: ArrayLike<number>): number {
   const { width, mean, upper, deviations } = scorer;
+  let missing: number[] | undefined;
   for (let i = 0; i < width; i++) {
     const deviation = (row[i] as number) - (mean[i] as number);
     if (deviation === Number.POSITIVE_INFINITY || deviation === Number.NEGATIVE_INFINITY) {
       return Number.POSITIVE_INFINITY;
     }
-    deviations[i] = Number.isNaN(deviation) ? 0 : deviation;
+    deviations[i] = deviation;
+    if (!Number.isNaN(deviation)) continue;
+    deviations[i] = 0;
+    missing ??= [];
+    missing.push(i);
   }
+  if (missing !== undefined && !fillIn(scorer, missing)) return Number.NaN;
   let score = 0;
   for (let i = 0, at = 0; i < width; i++) {
     let sum = 0;
@@ -112,4 +123,23 @@ export function mahalanobisScore(scorer: MahalanobisScorer, row: ArrayLike<numbe
     score += sum * (deviations[i] as number);
   }
   return Math.max(0, score);
+}
+
+/** Puts the deviations of least distance in the place of missing ones: a linear system of their number. @returns false: there are too many */
+function fillIn({ width, inverse, deviations }: MahalanobisScorer, missing: readonly number[]): boolean {
+  const size = missing.length;
+  if (size > maxMissing) return false;
+  const matrix = Float64Array.from({ length: size * size }, (_, at) => {
+    const [i, j] = [missing[Math.floor(at / size)] as number, missing[at % size] as number];
+    return inverse[i * width + j] as number;
+  });
+  const factor = choleskyFactor(matrix, size);
+  if (factor === undefined) return false;
+  const slopes = Float64Array.from(missing, (i) => {
+    let sum = 0;
+    for (let j = 0; j < width; j++) sum -= (inverse[i * width + j] as number) * (deviations[j] as number);
+    return sum;
+  });
+  for (const [at, value] of solveFactored(factor, slopes).entries()) deviations[missing[at] as number] = value;
+  return true;
 }

@@ -175,13 +175,20 @@ describe("an annotation that takes time", () => {
   it("is left out when it comes too late, by its own time or the caller's, and what comes then is dropped", async () => {
     for (const deadlineMs of [Number.POSITIVE_INFINITY, 40]) {
       const slow = Promise.withResolvers<Annotation>();
-      const subject = new Subject([scorer(() => slow.promise)]);
+      let seen: AnsweredRequest | undefined;
+      const annotate = (answered: AnsweredRequest) => {
+        seen = answered;
+        return slow.promise;
+      };
+      const subject = new Subject([scorer(annotate)]);
       const start = subject.clock.now();
       const reply = subject.ask(["a", "sluice_score"], noParameters, start + deadlineMs);
       subject.clock.advance(Math.min(deadlineMs, 100) - 1);
       assert.equal(reply.outcome, "waiting");
+      assert.equal(seen?.isOver, false);
       subject.clock.advance(1);
       assert.deepEqual(namesOf(reply.response!.outputs), ["a"]);
+      assert.equal(seen?.isOver, true);
       slow.resolve(scoreOf([1, 2]));
       await slow.promise;
       assert.deepEqual(subject.leftOut, ["anomaly timeout"]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { choleskyFactor, inverseOf } from "../../src/statistics/cholesky.ts";
 import { createMahalanobisScorer, fitMahalanobis, mahalanobisScore } from "../../src/statistics/mahalanobis.ts";
 import { createRowMoments, recordRow } from "../../src/statistics/row-moments.ts";
 import { ledoitWolf } from "../../src/statistics/shrunk-covariance.ts";
@@ -55,11 +56,39 @@ describe("a score", () => {
     assert.equal(mahalanobisScore(scorer, [1, 2]), 0);
     assert.equal(mahalanobisScore(scorer, [2, 4]), 2 + 2 * 0.5 * 2 + 4);
   });
-  it("takes what is missing as the mean, and no infinity for a number", () => {
-    assert.equal(mahalanobisScore(scorer, [Number.NaN, 4]), 4);
+  it("of a row that lacks numbers is that of the others alone, and infinite where one is", () => {
+    // The inverse of the second number's own variance, 1 / (2 / (2 * 1 - 0.5 * 0.5)), times its deviation squared.
+    assertClose([mahalanobisScore(scorer, [Number.NaN, 4])], [(1.75 / 2) * 4], 1e-12);
     assert.equal(mahalanobisScore(scorer, [Number.NaN, Number.NaN]), 0);
     assert.equal(mahalanobisScore(scorer, [Number.NEGATIVE_INFINITY, 4]), Number.POSITIVE_INFINITY);
   });
+});
+
+it("a score without some numbers is that of a fit that never had them", () => {
+  const { rows } = cases[0]!;
+  const whole = fitMahalanobis(momentsOf(rows))!;
+  const covariance = inverseOf(choleskyFactor(whole.inverseCovariance, 5)!, 5);
+  const kept = [0, 2, 4];
+  const part = kept.flatMap((i) => kept.map((j) => covariance[i * 5 + j]!));
+  const mean = kept.map((i) => whole.mean[i]!);
+  const scorer = createMahalanobisScorer(whole.mean, whole.inverseCovariance);
+  const others = createMahalanobisScorer(mean, inverseOf(choleskyFactor(part, 3)!, 3));
+  for (const row of rows) {
+    const lacking = row.map((value, i) => (kept.includes(i) ? value : Number.NaN));
+    const expected = mahalanobisScore(
+      others,
+      kept.map((i) => row[i]!),
+    );
+    assertClose([mahalanobisScore(scorer, lacking)], [expected], 1e-7);
+  }
+});
+
+it("there is no score where too many numbers are missing", () => {
+  const size = 20;
+  const identity = Array.from({ length: size * size }, (_, at) => Number(at % (size + 1) === 0));
+  const scorer = createMahalanobisScorer(new Float64Array(size), identity);
+  assert.ok(Number.isNaN(mahalanobisScore(scorer, new Array(size).fill(Number.NaN))));
+  assert.equal(mahalanobisScore(scorer, new Array(size).fill(2)), 4 * size);
 });
 
 describe("a fit", () => {

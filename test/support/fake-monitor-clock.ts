@@ -27,6 +27,11 @@ export class FakeMonitorClock implements MonitorClock {
     this.#clock.soon(callback);
   }
 
+  /** Ends the turn: runs what was planned for soon, and what that plans. */
+  turn(): void {
+    this.#clock.turn();
+  }
+
   advance(ms: number): void {
     this.#clock.advance(ms);
   }

@@ -127,7 +127,8 @@ export function toSignalProfile(reference: SignalProfile, counts: SignalCounts):
   return score === undefined ? { ...identity, numeric: profile } : { ...identity, score: profile };
 }
 
-function toNumericProfile({ histogram: { edges, counts, moments }, nulls }: NumericCounts): NumericProfile {
+/** The counts of a number as a profile. Quantiles are left out. */
+export function toNumericProfile({ histogram: { edges, counts, moments }, nulls }: NumericCounts): NumericProfile {
   const bins = edges.length - 1;
   const extra = (place: number) => counts[bins + place] as number; // four places behind the bins
   const count = moments[momentCount] as number; // five moments

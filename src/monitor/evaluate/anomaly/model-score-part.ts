@@ -1,0 +1,104 @@
+import type { InferenceResponse } from "../../../inference.ts";
+import type { Annotation, Annotator, AnsweredRequest } from "../../../runtime/annotator.ts";
+import type { RequestRecord } from "../../../runtime/observer.ts";
+import type { DetectorModel } from "../../config/anomaly.ts";
+import { refused } from "../../config/section.ts";
+import type { ModelPart, ModelPartContext } from "../../model-part.ts";
+import type { ModelReportDraft } from "../../monitor-report.ts";
+import { ModelScores } from "./model-scores.ts";
+import { anomalyScoreOutput, scoreTensor } from "./request-scores.ts";
+import { ScoreBook } from "./score-book.ts";
+import { ScoreSeries } from "./score-series.ts";
+
+/** Rows a second that the detector is asked about by itself: what a run of it costs is not known. */
+const maxRowsPerSecond = 100;
+
+/** Rows of a request that is chosen for that; requests of more are passed by, so that no copy is large. */
+const maxSampledRows = 64;
+
+/** Such questions under way: a detector that does not keep up is asked less. */
+const maxUnderWay = 4;
+
+/** Has another model of the repository score rows: those of some requests, and those of requests that ask for it. */
+export class ModelScorePart implements ModelPart {
+  readonly name = "anomalies";
+  readonly annotators: readonly Annotator[];
+  readonly #context: ModelPartContext;
+  readonly #model: DetectorModel;
+  readonly #scores: ModelScores;
+  readonly #book: ScoreBook;
+  readonly #series: ScoreSeries;
+  readonly #rowsPerSecond: number;
+  #tokens = maxSampledRows;
+  #refilledMs = 0;
+  #underWay = 0;
+  /** Why the latest question failed; empty: it did not. */
+  #failure = "";
+
+  /** @throws InferenceError "refused" when a model is to score its own rows */
+  constructor(context: ModelPartContext, model: DetectorModel) {
+    const { config, description, series, ask } = context;
+    if (model.name === description.name) throw refused("anomaly.name is the model itself, expected another one");
+    if (ask === undefined) throw refused("anomaly.detector is model, but this server has nobody to ask");
+    const { threshold, quantile, timeoutMs } = config.anomaly;
+    this.#context = context;
+    this.#model = model;
+    this.#scores = new ModelScores(ask, model, timeoutMs);
+    this.#book = new ScoreBook({ threshold, quantile, windows: config.windows });
+    this.#series = new ScoreSeries(series, this.#book, "model");
+    this.#rowsPerSecond = Math.min(maxRowsPerSecond, config.quality.maxRowsPerSecond);
+    const annotate = (answered: AnsweredRequest) => this.#annotate(answered);
+    this.annotators = [{ monitor: this.name, output: anomalyScoreOutput, neededOutputs: [], timeoutMs, annotate }];
+  }
+
+  onAnswer({ request, rows, context }: RequestRecord, _response: InferenceResponse, atMs: number): void {
+    if (rows > maxSampledRows || rows === 0 || this.#underWay >= maxUnderWay || this.#rowsPerSecond === 0) return;
+    if (context.isOwn === true) return; // two models that score each other would never stop
+    if (atMs > this.#refilledMs) {
+      const earned = ((atMs - this.#refilledMs) / 1000) * this.#rowsPerSecond;
+      this.#tokens = Math.min(maxSampledRows, this.#tokens + earned);
+      this.#refilledMs = atMs;
+    }
+    if (this.#tokens < rows) return;
+    this.#tokens -= rows;
+    this.#underWay++;
+    this.#scores.score(request.inputs, rows).then(
+      (scores) => {
+        this.#underWay--;
+        this.#failure = "";
+        for (const score of scores) this.#series.record(score, atMs);
+      },
+      (error: unknown) => {
+        this.#underWay--;
+        this.#onFailure(error);
+      },
+    );
+  }
+
+  onBlockEnd(): void {
+    this.#book.learn();
+  }
+
+  report(into: ModelReportDraft, nowMs: number): void {
+    const { name } = this.#model;
+    into.anomalies = { ...into.anomalies, ...this.#series.report(nowMs), detector: name, note: this.#failure };
+  }
+
+  async #annotate({ request, rows }: AnsweredRequest): Promise<Annotation> {
+    return { output: scoreTensor(await this.#scores.score(request.inputs, rows)) };
+  }
+
+  #onFailure(error: unknown): void {
+    const wasWell = this.#failure === "";
+    this.#failure = `the detector '${this.#model.name}' does not answer: ${error instanceof Error ? error.message : String(error)}`;
+    this.#context.drop(this.name, "unavailable");
+    if (!wasWell) return;
+    const { name: model, version } = this.#context.description;
+    this.#context.report("warn", "the anomaly detector does not answer; further failures are only counted", {
+      model,
+      version,
+      detector: this.#model.name,
+      error,
+    });
+  }
+}
