@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
 import { InferenceError } from "./errors.ts";
-import type { InferenceResponse } from "./inference.ts";
 import { AlertWebhook } from "./monitor/alerts/webhook.ts";
 import { type WebhookTarget, webhookTarget } from "./monitor/alerts/webhook-target.ts";
-import type { AskModel, ModelQuestion } from "./monitor/ask-model.ts";
+import type { AskModel } from "./monitor/ask-model.ts";
 import { ModelMonitors } from "./monitor/model-monitors.ts";
 import { systemMonitorClock } from "./monitor/monitor-clock.ts";
 import { Outcomes } from "./monitor/outcomes/outcomes.ts";
@@ -89,7 +88,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   });
   push = telemetry.logListener;
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const ask: AskModel = (question) => askAnother(repository, question); // which needs the monitors to be made
+  const ask: AskModel = (question) => askModel(repository, question, performance.now()); // which needs the monitors to be made
   const monitors = config.metrics ? createMonitors(config, { telemetry, payloadLogs, ask, log }) : undefined;
   const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
   const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];

@@ -8,33 +8,42 @@ import {
 } from "../inference.ts";
 import { defaultTenant } from "../tenant.ts";
 import type { Tensor } from "../tensor.ts";
-import { isDecoupled, type Model, type ModelDescription } from "./model.ts";
+import { isDecoupled, type ModelDescription } from "./model.ts";
+import type { Repository } from "./repository.ts";
 
 /** What the server asks a model by itself. */
 export interface OwnQuestion {
   readonly modelName: string;
   /** Empty: the highest ready version. */
   readonly modelVersion: string;
-  readonly inputs: readonly Tensor[];
   /** Empty: all outputs. */
   readonly outputs: readonly string[];
   /** Longest wait for the answer. */
   readonly timeoutMs: number;
+  /** Makes its inputs, by the names of those that the model must have. They must stay as they are until the answer is there. */
+  inputs(names: readonly string[]): readonly Tensor[];
 }
 
 const neverAborted = new AbortController().signal;
 
 /**
- * Asks a model for the server itself: refused first, and last in its queue. The inputs must stay as they are until the answer is there.
+ * Asks a model of the repository for the server itself: refused first, and last in its queue.
  * @param nowMs `performance.now()` milliseconds
  * @throws InferenceError what any caller would get
  */
-export async function askModel(model: Model, question: OwnQuestion, nowMs: number): Promise<InferenceResponse> {
+export async function askModel(
+  repository: Pick<Repository, "find">,
+  question: OwnQuestion,
+  nowMs: number,
+): Promise<InferenceResponse> {
+  const { modelName, modelVersion, outputs, timeoutMs } = question;
+  const model = repository.find(modelName, modelVersion);
   const { description } = model;
   if (isDecoupled(description)) {
     throw new InferenceError("unsupported", `model '${description.name}' gives any number of answers to a request`);
   }
-  const { modelName, modelVersion, inputs, outputs, timeoutMs } = question;
+  const required = description.signature.inputs.filter(({ isOptional }) => isOptional !== true);
+  const inputs = question.inputs(required.map(({ name }) => name));
   const request: InferenceRequest = {
     modelName,
     modelVersion,
