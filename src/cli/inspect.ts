@@ -27,7 +27,7 @@ export const inspectCommand = defineCommand(
     name: "inspect",
     summary: "Show what a model takes, gives and needs, and whether it can be served",
     description: [
-      "For an .onnx file or a model's folder: inputs, outputs, operators, opsets, size, the configuration that would be completed, whether the model batches, which execution providers can run it, and why it would be refused. The model is read and checked, not run; its exit code is 1 when it would be refused.",
+      "For an .onnx file or a model's folder: inputs, outputs, operators, opsets, size, the configuration that would be completed, whether the model batches, what the monitor takes it to predict, which execution providers can run it, and why it would be refused. The model is read and checked, not run; its exit code is 1 when it would be refused.",
       "For address/model: what a running server says about a model.",
     ],
     positionals: [
@@ -112,6 +112,7 @@ function renderInspection(inspection: Inspection): string {
     ...summary.overridableInputs.map((input) => ["input", `${tensorSummaryText(input)}, may be left out`]),
     ...summary.outputs.map((output) => ["output", tensorSummaryText(output)]),
     ...(inspection.batching === "" ? [] : [["batching", inspection.batching]]),
+    ...(inspection.predicts === "" ? [] : [["predicts", inspection.predicts]]),
     ...inspection.providers.map(({ provider, support }) => [provider, support]),
   );
   const operators = renderTextTable(

@@ -1,10 +1,15 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { InferenceError } from "../errors.ts";
 import { type CompletedConfig, completeConfig } from "../model/complete-config.ts";
+import { guessTask } from "../model/guess-task.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { decodeModel } from "../model/onnx-file.ts";
 import { type ModelSummary, summarizeModel } from "../model/onnx-summary.ts";
 import { prepareModel, readModelFile } from "../model/prepared-model.ts";
+import { signatureOf } from "../model/signature.ts";
 import { validateConfig } from "../model/validate-config.ts";
+import type { ClassNames } from "../model/zip-map.ts";
 import type { ModelFile } from "./model-file.ts";
 
 /** What can be known about a model without running it. */
@@ -19,6 +24,8 @@ export interface Inspection {
   /** The configuration that would be in force, as far as it is known before the model runs. */
   readonly config: ModelConfig | undefined;
   readonly batching: string;
+  /** What the monitor takes the model to predict, by its outputs, and how it knows; empty where that is not known before the model runs. */
+  readonly predicts: string;
   readonly providers: readonly ProviderSupport[];
   /** Why it would not be served; undefined: nothing speaks against it. */
   readonly refusal: string | undefined;
@@ -60,6 +67,7 @@ export function inspectModel(model: ModelFile, limits: InspectionLimits): Inspec
       summary,
       config: completed.config,
       batching: describeBatching(completed, limits.defaultMaxBatchSize),
+      predicts: describeTask(model, completed, prepared.classNames),
       providers: providerSupport(summary),
       refusal: undefined,
     };
@@ -67,7 +75,16 @@ export function inspectModel(model: ModelFile, limits: InspectionLimits): Inspec
     if (!(error instanceof InferenceError) || error.reason === "internal") throw error;
     summary ??= readSummary(model.file, limits.maxModelBytes);
     const providers: readonly ProviderSupport[] = [];
-    return { ...base, sha256, summary, config: undefined, batching: "", providers, refusal: error.message };
+    return {
+      ...base,
+      sha256,
+      summary,
+      config: undefined,
+      batching: "",
+      predicts: "",
+      providers,
+      refusal: error.message,
+    };
   }
 }
 
@@ -85,6 +102,19 @@ function describeBatching({ isBatchingToBeProven, batching }: CompletedConfig, m
   return isBatchingToBeProven
     ? `decided at load: up to ${maxBatchSize} rows if the model shows that batches do not change its answers`
     : batching;
+}
+
+/** Whatever the configuration names wrongly is told when the model is loaded. */
+function describeTask(model: ModelFile, { config }: CompletedConfig, classNames: ClassNames): string {
+  const folder = model.version === "" ? dirname(model.file) : dirname(dirname(model.file));
+  const { task, note } = guessTask(signatureOf(config, folder, classNames));
+  const guess = task === "unknown" ? note : `${task}, ${note}`;
+  const places =
+    model.version === ""
+      ? [`${model.file}.monitor.yaml`]
+      : [dirname(model.file), folder].map((each) => join(each, "monitor.yaml"));
+  const found = places.find((path) => existsSync(path));
+  return found === undefined ? guess : `what ${found} says; without it: ${guess}`;
 }
 
 /** The GPU providers of ONNX Runtime have kernels for neither the classical operators nor strings; the rest shows at load. */

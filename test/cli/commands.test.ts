@@ -262,6 +262,7 @@ test("a model is inspected on a server and on disk", async () => {
     /served +yes/,
     /input +features FP32 \[\?,64\]/,
     /batching +on: /,
+    /predicts +.*classification, guessed from the outputs: .*probabilities/,
     /MatMul +ai\.onnx +2/,
     /max_batch_size: 64/,
   ]) {
