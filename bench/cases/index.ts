@@ -9,6 +9,7 @@ import { latencyCase } from "./latency.ts";
 import { loopDelayCase } from "./loop-delay.ts";
 import { manyStreamsCase } from "./many-streams.ts";
 import { monitorModelsCase } from "./monitor-models.ts";
+import { monitorOutcomesCase } from "./monitor-outcomes.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
 import { overloadCase } from "./overload.ts";
@@ -27,6 +28,7 @@ export const benchCases: readonly BenchCase[] = [
   takeBatchCase,
   monitorRecordCase,
   monitorModelsCase,
+  monitorOutcomesCase,
   csvCase,
   unaryCase,
   streamCase,

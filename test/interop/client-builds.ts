@@ -9,10 +9,13 @@ import { root } from "./interop-server.ts";
 const protoFolder = join(root, "proto");
 const protoFiles = ["inference/grpc_service.proto", "inference/model_config.proto"];
 
-/** Writes Python stubs into a folder, to be put on PYTHONPATH. */
-export async function generatePythonStubs(folder: string): Promise<void> {
+/** The messages of the monitor, and what they are made of. */
+export const monitorProtoFiles = ["sluice/monitor/v1/monitor.proto", "sluice/model/v1/model_package.proto"];
+
+/** Writes Python stubs into a folder, to be put on PYTHONPATH. @param more files beside those of inference */
+export async function generatePythonStubs(folder: string, more: readonly string[] = []): Promise<void> {
   const args = ["-m", "grpc_tools.protoc", "-I", protoFolder, `--python_out=${folder}`, `--grpc_python_out=${folder}`];
-  await runWell(toolPath("python"), [...args, ...protoFiles]);
+  await runWell(toolPath("python"), [...args, ...protoFiles, ...more]);
 }
 
 /**
