@@ -20,7 +20,7 @@ ROWS = 3
 def predict(prediction_id: str) -> pb.ModelInferResponse:
     request = pb.ModelInferRequest(model_name="digits", raw_input_contents=[bytes(4 * 64 * ROWS)])
     request.inputs.add(name="features", datatype="FP32", shape=[ROWS, 64])
-    for name in ("label", "probabilities", "sluice_prediction_token"):
+    for name in ("probabilities", "sluice_prediction_token"):
         request.outputs.add(name=name)
     request.parameters["sluice_prediction_id"].string_param = prediction_id
     return inference.ModelInfer(request)
