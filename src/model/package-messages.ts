@@ -15,6 +15,11 @@ export function toTimestamp(epochMs: number): Timestamp {
   return { seconds, nanos: Math.min(999_999_999, Math.round((epochMs - seconds * 1000) * 1e6)) };
 }
 
+/** A timestamp as epoch milliseconds. */
+export function toEpochMs({ seconds, nanos }: Timestamp): number {
+  return seconds * 1000 + nanos / 1e6;
+}
+
 /** Counts of true against predicted classes. */
 export interface ConfusionMatrix {
   readonly labels: readonly string[];

@@ -54,6 +54,7 @@ const qualityNames = [
   "mse",
   "rmse",
   "mae",
+  "bias",
   "r2",
 ] as const;
 

@@ -6,6 +6,8 @@ import { type AlertReading, effectiveThreshold } from "./alert-state.ts";
 export interface SubjectReading extends AlertReading {
   /** The feature, the class, the method: whatever chose the number; empty: there was nothing to choose. */
   readonly subject: string;
+  /** End of the window that it is of, epoch milliseconds; absent: it is of this moment, however often it is asked for. */
+  readonly windowEndMs?: number | undefined;
 }
 
 /** What a metric is read with, beside report and rule. */

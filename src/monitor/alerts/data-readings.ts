@@ -1,4 +1,5 @@
-import type { DriftScore, SignalReport } from "../monitor-report.ts";
+import { toEpochMs } from "../../model/package-messages.ts";
+import type { DataReport, DriftScore, SignalReport } from "../monitor-report.ts";
 import {
   type AlertReader,
   noReading,
@@ -22,6 +23,7 @@ export const readDriftScore: AlertReader = ({ data }, rule) => {
         samples: rows,
         threshold: driftThreshold(score, rule),
         subject: `${name} ${score.method}`,
+        windowEndMs: endOf(data),
       })),
   );
   return worstReading(readings, rule);
@@ -39,7 +41,8 @@ function chosen(signals: readonly SignalReport[], feature: string | undefined): 
 export const readDriftedFeatures: AlertReader = ({ data }, rule) => {
   if (data.reference === "") return noReading;
   const drifted = data.signals.filter((signal) => signal.drifted).map(({ name }) => name);
-  return plainReading(data.drifted_signals, data.window?.rows ?? 0, rule, listed(drifted));
+  const reading = plainReading(data.drifted_signals, data.window?.rows ?? 0, rule, listed(drifted));
+  return { ...reading, windowEndMs: endOf(data) };
 };
 
 /** Names in a message: the first ones. */
@@ -65,8 +68,13 @@ export const readAnomalousValues: AlertReader = ({ data }, rule) => {
       subject: `${signal.name} ${found}`,
     }));
   });
-  return worstReading(readings, rule);
+  return { ...worstReading(readings, rule), windowEndMs: endOf(data) };
 };
+
+/** End of the window that a data report is about. */
+function endOf({ window }: DataReport): number | undefined {
+  return window && toEpochMs(window.to);
+}
 
 function shareThreshold(reference: number, rows: number, { threshold }: AlertRule): number | undefined {
   if (threshold.kind !== "reference") return plainThreshold(threshold);
@@ -93,9 +101,7 @@ export const readChanges: AlertReader = ({ anomalies }, rule, { nowMs }) => {
       (signal === undefined || detector.signal === signal) && (method === undefined || detector.method === method),
   );
   if (watching.length === 0) return noReading;
-  const changed = watching.filter(
-    ({ changed_at: at }) => at !== undefined && at.seconds * 1000 + at.nanos / 1e6 > nowMs - rule.windowMs,
-  );
+  const changed = watching.filter(({ changed_at: at }) => at !== undefined && toEpochMs(at) > nowMs - rule.windowMs);
   const samples = Math.max(...watching.map(({ sample_count }) => sample_count));
   return plainReading(
     changed.length,

@@ -85,7 +85,10 @@ export class ModelAlerts {
   evaluate(report: ModelReport, nowMs: number): void {
     for (const watched of this.#watched) {
       const { rule, growth, status } = watched;
+      const lastWindowMs = watched.reading.windowEndMs;
       watched.reading = readAlert(report, rule, { nowMs, growth: (total) => growth.record(total, nowMs) });
+      // The same window again tells nothing new: it must not count as another one in a row.
+      if (lastWindowMs !== undefined && lastWindowMs === watched.reading.windowEndMs) continue;
       watched.status = nextAlertStatus(status, alertCondition(watched.reading, rule), nowMs, rule);
       if (this.#isOpen) this.#publish(watched);
       this.#log(watched, status.state);

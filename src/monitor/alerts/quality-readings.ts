@@ -3,11 +3,15 @@ import { estimatePrefix } from "./alert-metrics.ts";
 import { type AlertReader, noReading, plainReading, plainThreshold } from "./alert-reading.ts";
 import type { AlertRule, AlertSelector } from "./alert-rule.ts";
 
-/** Metrics that are a share of rows: their standard error follows from the share itself. */
-const shares: ReadonlySet<string> = new Set(["accuracy", "precision", "recall", "top_k"]);
+/** Metrics that are a share of the rows that they rest on: their standard error follows from the share itself. */
+const shares: ReadonlySet<string> = new Set(["accuracy", "top_k"]);
 
-/** Half the width of a metric's interval in standard errors, where it is no share (reference: means +- 3 standard errors). */
-const intervalErrors = 3;
+/** Metrics whose intervals are Wilson's of 95 %, or made of such: half of one is about so many standard errors. */
+const wilsonMetrics: ReadonlySet<string> = new Set(["precision", "recall"]);
+const wilsonErrors = 1.96;
+
+/** Half of every other interval in standard errors. */
+const meanErrors = 3;
 
 /** A metric of the quality report, realised or estimated. Estimates that no calibration map stands behind only inform: they are no reading. */
 export const readMetric: AlertReader = (report, rule) => {
@@ -45,9 +49,11 @@ function thresholdOf(metric: Metric, { threshold }: AlertRule): number | undefin
 }
 
 /** Standard error of a metric at its sample count, were its true value `expected`; undefined: not known. */
-function standardError({ name, lower, upper, sample_count }: Metric, expected: number): number | undefined {
+function standardError({ name, value, lower, upper, sample_count }: Metric, expected: number): number | undefined {
   if (shares.has(name) && sample_count > 0) return shareError(expected, sample_count);
-  return lower === undefined || upper === undefined ? undefined : (upper - lower) / (2 * intervalErrors);
+  if (lower === undefined || upper === undefined) return undefined;
+  if (wilsonMetrics.has(name)) return (upper - lower) / (2 * wilsonErrors);
+  return Math.max(upper - value, value - lower) / meanErrors; // one side may end where the metric does
 }
 
 /** Standard error of a share of `count` rows. */

@@ -1,10 +1,11 @@
+import { toEpochMs } from "../../model/package-messages.ts";
 import type { ModelReport, TrafficPoint } from "../monitor-report.ts";
 import { type AlertReader, plainReading, type SubjectReading } from "./alert-reading.ts";
 import type { AlertRule } from "./alert-rule.ts";
 
 /** The intervals of the report that end within a rule's window. */
 function pointsWithin({ history }: ModelReport, { windowMs }: AlertRule, nowMs: number): readonly TrafficPoint[] {
-  return history.filter(({ at }) => at.seconds * 1000 + at.nanos / 1e6 > nowMs - windowMs);
+  return history.filter(({ at }) => toEpochMs(at) > nowMs - windowMs);
 }
 
 function total(points: readonly TrafficPoint[], of: (point: TrafficPoint) => number): number {

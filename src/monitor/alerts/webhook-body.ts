@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { Timestamp } from "../../model/package-messages.ts";
+import { toEpochMs } from "../../model/package-messages.ts";
 import type { Alert } from "../monitor-report.ts";
 
 /** Form of the body; a receiver may refuse another number. Fields may be added without changing it. */
@@ -22,13 +22,9 @@ export function webhookBody(sender: WebhookSender, alerts: readonly Alert[], now
     alerts: alerts.map(({ since, state, ...alert }) => ({
       ...alert,
       state: state.replace("ALERT_STATE_", "").toLowerCase(),
-      ...(since !== undefined && { since: isoTime(since) }),
+      ...(since !== undefined && { since: new Date(toEpochMs(since)).toISOString() }),
     })),
   });
-}
-
-function isoTime({ seconds, nanos }: Timestamp): string {
-  return new Date(seconds * 1000 + nanos / 1e6).toISOString();
 }
 
 /**

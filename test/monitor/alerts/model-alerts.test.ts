@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { toTimestamp } from "../../../src/model/package-messages.ts";
 import { AlertBoard, type AlertChange } from "../../../src/monitor/alerts/alert-board.ts";
 import { ModelAlerts } from "../../../src/monitor/alerts/model-alerts.ts";
-import { emptyQuality } from "../../../src/monitor/monitor-report.ts";
-import { rulesOf } from "./alert-rules.ts";
+import { emptyData, emptyQuality } from "../../../src/monitor/monitor-report.ts";
+import { ruleOf, rulesOf } from "./alert-rules.ts";
 import { metricOf, reportOf } from "./reports.ts";
 
 const minute = 60_000;
@@ -98,4 +99,28 @@ test("the board lists the alerts of one model, ordered, and tells only changes o
   assert.equal(changes.length, 2);
   assert.equal(board.alerts("m")[0]?.value, 0.6);
   assert.deepEqual(board.alerts("other"), []);
+});
+
+test("a window that is seen again is no further one in a row", () => {
+  const board = new AlertBoard();
+  const alerts = new ModelAlerts({
+    modelName: "m",
+    modelVersion: "1",
+    rules: [ruleOf("metric: drifted_features, comparison: above, threshold: 0, windows: 2")],
+    board,
+    series: () => ({ set: () => {} }),
+    report: () => {},
+    nowMs: 0,
+  });
+  alerts.open();
+  const evaluate = (atMs: number, endMs: number) => {
+    const window = { from: toTimestamp(0), to: toTimestamp(endMs), rows: 1000 };
+    const data = { ...emptyData(""), reference: "r", window, drifted_signals: 1 };
+    alerts.evaluate(reportOf({ data }), atMs);
+    return board.alerts()[0]?.state;
+  };
+  assert.equal(evaluate(1 * minute, minute), "ALERT_STATE_PENDING");
+  assert.equal(evaluate(2 * minute, minute), "ALERT_STATE_PENDING");
+  assert.equal(evaluate(9 * minute, minute), "ALERT_STATE_PENDING");
+  assert.equal(evaluate(10 * minute, 10 * minute), "ALERT_STATE_FIRING");
 });

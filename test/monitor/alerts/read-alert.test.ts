@@ -89,7 +89,7 @@ test("the drift score furthest beyond its own critical value is the one that cou
   const data = { ...emptyData(""), reference: "r", window: windowOf(800), signals, drifted_signals: 1 };
   const report = reportOf({ data });
   const worst = read(report, "metric: drift_score, comparison: above, threshold: critical");
-  assert.deepEqual(worst, { value: 0.2, samples: 800, threshold: 0.1, subject: "a ks" });
+  assert.deepEqual(worst, { value: 0.2, samples: 800, threshold: 0.1, subject: "a ks", windowEndMs: 60_000 });
   assert.equal(
     read(report, "metric: drift_score, feature: a, method: psi, comparison: above, threshold: critical").value,
     0.3,
@@ -114,7 +114,7 @@ test("the share of anomalous values furthest beyond three times its reference co
   } as const;
   const rule = "metric: anomalous_values, comparison: above, threshold: reference * 3, effectThreshold: 0.01";
   const worst = read(reportOf({ data }), rule);
-  assert.deepEqual(worst, { value: 0.03, samples: 1000, threshold: 0, subject: "b inf" });
+  assert.deepEqual(worst, { value: 0.03, samples: 1000, threshold: 0, subject: "b inf", windowEndMs: 60_000 });
   const clean = read(reportOf({ data: { ...data, signals: [signalOf("c")] } }), rule);
   assert.deepEqual([clean.value, clean.samples], [0, 1000]);
 });
