@@ -5,6 +5,7 @@ import {
   defaultCalibrationBins,
   recordConfidence,
 } from "./calibration-bins.ts";
+import { areProbabilities, classProbability, type ScoreKind, scoresAhead, squaredScoreError } from "./class-scores.ts";
 import { type Confusion, confusionLength, createConfusion, recordConfusion } from "./confusion.ts";
 import { float32Epsilon, logLoss } from "./log-loss.ts";
 import {
@@ -15,9 +16,6 @@ import {
   scoreHistogramLength,
 } from "./score-histogram.ts";
 import { addCompensated, addSums, compensatedLength, compensatedSum } from "./sums.ts";
-
-/** Which scores come with a predicted class: none, that of the positive one of two classes, or one for each class. */
-export type ScoreKind = "none" | "positive" | "all";
 
 /** What is counted of classified rows. */
 export interface ClassificationOptions {
@@ -86,9 +84,6 @@ export type TotalName = keyof typeof place;
 
 /** A weighted sum of losses over rows whose scores could be used, or of their squares. */
 export type LossName = keyof typeof lossPlace;
-
-/** Softmax in 32-bit floats may come out this much above 1. */
-const scoreTolerance = 1e-5;
 
 /** Numbers that the sums take: eight bytes each. */
 export function classificationLength(options: ClassificationOptions): number {
@@ -229,10 +224,10 @@ function change(
   add(state, "scoredRows", sign);
   add(state, "scoredWeight", signed);
   add(state, "scoredSquaredWeight", sign * weight * weight);
-  const probability = classProbability(state.options, scores, actual);
+  const probability = classProbability(scores, state.options, actual);
   const loss = logLoss(probability, state.options.epsilon);
   addLoss(state, "logLoss", loss, signed);
-  const brier = squaredError(state.options, scores, actual);
+  const brier = squaredScoreError(scores, state.options, actual);
   addLoss(state, "brier", brier, signed);
   recordRanks(state, actual, scores, signed);
   recordCalibration(state, actual, predicted, scores, signed);
@@ -247,7 +242,7 @@ function recordCalibration(
 ): void {
   const judged = options.classes === 2 ? options.positiveClass : predicted;
   if (judged < 0 || judged >= options.classes) return;
-  recordConfidence(calibration, classProbability(options, scores, judged), actual === judged, signed);
+  recordConfidence(calibration, classProbability(scores, options, judged), actual === judged, signed);
 }
 
 function recordRanks(
@@ -258,57 +253,13 @@ function recordRanks(
 ): void {
   for (const [index, histogram] of histograms.entries()) {
     const classIndex = options.classes === 2 ? options.positiveClass : index;
-    const bin = scoreBin(classProbability(options, scores, classIndex), histogram.bins);
+    const bin = scoreBin(classProbability(scores, options, classIndex), histogram.bins);
     if (actual === classIndex) recordScore(histogram, bin, signed, 0);
     else recordScore(histogram, bin, 0, signed);
   }
   if (options.topKs.length === 0) return;
-  const ahead = scoresAhead(scores, actual, options.classes);
+  const ahead = scoresAhead(scores, options.classes, actual);
   for (const [index, k] of options.topKs.entries()) {
     if (ahead < k) totals[topHitsPlace + index] = (totals[topHitsPlace + index] ?? 0) + signed;
   }
-}
-
-/** How many scores a row has. */
-function scoreCount({ scores, classes }: Required<ClassificationOptions>): number {
-  return scores === "positive" ? 1 : classes;
-}
-
-/** Whether every score is a probability. Written so that NaN is none. */
-function areProbabilities(scores: ArrayLike<number>, options: Required<ClassificationOptions>): boolean {
-  for (let index = 0; index < scoreCount(options); index++) {
-    const score = scores[index] ?? Number.NaN;
-    if (!(score >= 0 && score <= 1 + scoreTolerance)) return false;
-  }
-  return true;
-}
-
-function classProbability(options: Required<ClassificationOptions>, scores: ArrayLike<number>, index: number): number {
-  if (options.scores === "all") return Math.min(1, scores[index] ?? 0);
-  const positive = Math.min(1, scores[0] ?? 0);
-  return index === options.positiveClass ? positive : 1 - positive;
-}
-
-/** Brier's: two classes, (p - y)^2 of the positive one; more, the sum over all classes. */
-function squaredError(options: Required<ClassificationOptions>, scores: ArrayLike<number>, actual: number): number {
-  const { positiveClass } = options;
-  if (options.classes === 2) {
-    return (classProbability(options, scores, positiveClass) - (actual === positiveClass ? 1 : 0)) ** 2;
-  }
-  let sum = 0;
-  for (let index = 0; index < options.classes; index++) {
-    sum += (classProbability(options, scores, index) - (index === actual ? 1 : 0)) ** 2;
-  }
-  return sum;
-}
-
-/** Classes that score higher than the true one; of equal scores the higher index comes first, as in scikit-learn's sort. */
-function scoresAhead(scores: ArrayLike<number>, actual: number, classes: number): number {
-  const score = scores[actual] ?? 0;
-  let ahead = 0;
-  for (let index = 0; index < classes; index++) {
-    const other = scores[index] ?? 0;
-    if (other > score || (other === score && index > actual)) ahead += 1;
-  }
-  return ahead;
 }

@@ -52,6 +52,17 @@ test("a value that is taken away again leaves no trace", () => {
   );
 });
 
+test("a rolling mean takes away what leaves", () => {
+  const moments = createMoments();
+  const values = [1, 3, 5, 7];
+  const means = values.map((one, index) => {
+    addToMoments(moments, one);
+    if (index >= 3) subtractFromMoments(moments, values[index - 3]!);
+    return meanOf(moments);
+  });
+  assert.deepEqual(means, [1, 2, 3, 5]);
+});
+
 test("the spread does not cancel beside a large mean", () => {
   const moments = momentsOf([1e9, 1e9 + 1, 1e9 + 2].map((one) => ({ value: one, weight: 1 })));
   assert.equal(meanOf(moments), 1e9 + 1);

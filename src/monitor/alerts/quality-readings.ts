@@ -62,9 +62,9 @@ export function shareError(share: number, count: number): number {
   return Math.sqrt((bounded * (1 - bounded)) / count);
 }
 
-/** How far realised and estimated accuracy lie apart, in either direction. */
+/** How far realised and estimated accuracy of the same predictions lie apart, in either direction. */
 export const readEstimateGap: AlertReader = (report, { threshold }) => {
-  const { metrics, estimates, estimates_calibrated } = report.quality;
+  const { metrics, window_estimates: estimates, estimates_calibrated } = report.quality;
   const realised = findMetric(metrics, "accuracy", {});
   const estimated = findMetric(estimates, "accuracy", {});
   if (realised === undefined || estimated === undefined || !estimates_calibrated) return noReading;

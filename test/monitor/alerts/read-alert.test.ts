@@ -66,7 +66,8 @@ test("estimates count only where they are calibrated", () => {
   const of = (estimates_calibrated: boolean) => {
     const metrics = [metricOf("accuracy", 0.8, { sample_count: 400 })];
     const estimates = [metricOf("accuracy", 0.9, { sample_count: 900 })];
-    return reportOf({ quality: { ...emptyQuality(""), metrics, estimates, estimates_calibrated } });
+    const quality = { ...emptyQuality(""), metrics, estimates, window_estimates: estimates, estimates_calibrated };
+    return reportOf({ quality });
   };
   const estimated = "metric: estimated_accuracy, comparison: below, threshold: 0.5";
   assert.equal(read(of(true), estimated).value, 0.9);

@@ -1,5 +1,6 @@
 import { calibrationCurve } from "../../../statistics/calibration-bins.ts";
 import type { ZeroDivision } from "../../../statistics/class-metrics.ts";
+import { type ScoreLayout, scoreCount } from "../../../statistics/class-scores.ts";
 import {
   type Classification,
   type ClassificationOptions,
@@ -8,7 +9,6 @@ import {
   mergeClassification,
   recordClassification,
   revertClassification,
-  type ScoreKind,
   totalOf,
 } from "../../../statistics/classification.ts";
 import { classificationMetrics } from "../../../statistics/classification-metrics.ts";
@@ -16,11 +16,8 @@ import { confusionMatrix } from "../../../statistics/confusion.ts";
 import type { QualityMeasure } from "./quality-measure.ts";
 
 /** What a classifier is judged by. */
-export interface ClassificationRules {
+export interface ClassificationRules extends ScoreLayout {
   readonly labels: readonly string[];
-  readonly scores: ScoreKind;
-  /** Index of the positive class of two. */
-  readonly positiveClass: number;
   readonly topKs: readonly number[];
   readonly betas: readonly number[];
   readonly zeroDivision: ZeroDivision;
@@ -28,11 +25,11 @@ export interface ClassificationRules {
 
 /** Judges predicted classes. */
 export function createClassificationMeasure(rules: ClassificationRules): QualityMeasure<Classification> {
-  const { labels, scores, positiveClass, topKs, betas, zeroDivision } = rules;
-  const options: ClassificationOptions = { classes: labels.length, scores, positiveClass, topKs };
+  const { labels, classes, scores, positiveClass, topKs, betas, zeroDivision } = rules;
+  const options: ClassificationOptions = { classes, scores, positiveClass, topKs };
   return {
     create: () => createClassification(options),
-    width: scores === "none" ? 0 : scores === "all" ? labels.length : 1,
+    width: scoreCount(rules),
     stateBytes: 8 * classificationLength(options),
     record(state, { predictedClass, values }, truth, weight) {
       if (typeof truth !== "number") return false;

@@ -1,3 +1,4 @@
+import { areProbabilities, classProbability } from "../../../statistics/class-scores.ts";
 import { float32Epsilon, logLoss } from "../../../statistics/log-loss.ts";
 import type { Prediction, Truth } from "../../prediction.ts";
 import { instruments } from "../../telemetry/instruments.ts";
@@ -52,26 +53,12 @@ export class ClassOutcomeSeries implements OutcomeSeries {
       this.#classes[truth]?.fn.add(weight);
       this.#classes[predictedClass]?.fp.add(weight);
     }
-    if (this.#logLoss === undefined || !this.#areProbabilities(values)) return;
+    if (this.#logLoss === undefined || !areProbabilities(values, this.#rules)) return;
     this.#scored?.add(weight);
-    this.#logLoss.add(weight * logLoss(this.#probability(values, truth), float32Epsilon));
+    this.#logLoss.add(weight * logLoss(classProbability(values, this.#rules, truth), float32Epsilon));
     const pair = this.#isEach ? 2 * predictedClass : 0;
-    if (isKnown) this.#scores[pair + (isCorrect ? 0 : 1)]?.record(this.#probability(values, predictedClass));
-  }
-
-  #areProbabilities(values: Float32Array): boolean {
-    for (let index = 0; index < values.length; index++) {
-      const score = values[index] ?? Number.NaN;
-      if (!(score >= 0 && score <= 1 + 1e-5)) return false; // softmax may be a little above 1
-    }
-    return true;
-  }
-
-  #probability(values: Float32Array, index: number): number {
-    const { scores, positiveClass } = this.#rules;
-    if (scores === "all") return values[index] ?? 0;
-    const positive = values[0] ?? 0;
-    return index === positiveClass ? positive : 1 - positive;
+    if (isKnown)
+      this.#scores[pair + (isCorrect ? 0 : 1)]?.record(classProbability(values, this.#rules, predictedClass));
   }
 }
 

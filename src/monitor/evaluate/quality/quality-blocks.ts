@@ -47,6 +47,7 @@ export interface BlockList<Judged, Seen> {
 export class QualityBlocks<Judged, Seen> {
   readonly #options: QualityBlocksOptions<Judged, Seen>;
   readonly #fine: BlockRing<QualityBlock<Judged, Seen>>;
+  readonly #fineBlocks: number;
   readonly #coarse: BlockRing<QualityBlock<Judged, Seen>> | undefined;
   /** Blocks before have ended. */
   #endedMs = 0;
@@ -57,6 +58,7 @@ export class QualityBlocks<Judged, Seen> {
     const create = () => ({ predictions: 0, outcomes: 0, judged: undefined, seen: undefined });
     const horizonBlocks = Math.ceil(labelHorizonMs / blockMs) + 1;
     const kept = Math.max(windowBlocks, Math.min(horizonBlocks, maxBlocks));
+    this.#fineBlocks = kept;
     this.#fine = new BlockRing({ blockMs, blocks: windowBlocks, kept, create });
     if (kept >= horizonBlocks) return;
     const coarseMs = blockMs * Math.ceil(horizonBlocks / maxBlocks);
@@ -142,11 +144,12 @@ export class QualityBlocks<Judged, Seen> {
    * has as many, with the newest block that has any. So it follows the labels, however late they come.
    */
   judged(nowMs: number, minRows: number): QualityWindow<Judged, Seen> | undefined {
+    // The longer blocks are for what is older than the shorter ones.
+    const reachMs = nowMs - this.#fineBlocks * this.#fine.blockMs;
     for (const rows of [minRows, 1]) {
-      for (const ring of [this.#fine, this.#coarse]) {
-        const window = ring && newestWindow(ring, nowMs, rows);
-        if (window !== undefined) return window;
-      }
+      const window =
+        newestWindow(this.#fine, nowMs, rows) ?? (this.#coarse && newestWindow(this.#coarse, nowMs, rows, reachMs));
+      if (window !== undefined) return window;
     }
     return undefined;
   }
@@ -184,16 +187,17 @@ function windowOf<Judged, Seen>(
   return { fromMs, toMs: Math.min(nowMs, endMs), blocks };
 }
 
-/** The newest window that has so many outcomes; undefined: none has. */
+/** The newest window that has so many outcomes and ends with a block that begins before a moment; undefined: none has. */
 function newestWindow<Judged, Seen>(
   ring: BlockRing<QualityBlock<Judged, Seen>>,
   nowMs: number,
   rows: number,
+  beforeMs = Number.POSITIVE_INFINITY,
 ): QualityWindow<Judged, Seen> | undefined {
   const held = ring.all();
   for (let index = held.length - 1; index >= 0; index--) {
     const last = held[index];
-    if (last === undefined || last.state.outcomes === 0) continue;
+    if (last === undefined || last.startMs >= beforeMs || last.state.outcomes === 0) continue;
     const window = windowOf(ring, nowMs, last.startMs + ring.blockMs);
     const outcomes = window.blocks.reduce((sum, { state }) => sum + state.outcomes, 0);
     if (outcomes >= rows) return window;

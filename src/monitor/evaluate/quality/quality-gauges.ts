@@ -1,3 +1,4 @@
+import { scoreCount } from "../../../statistics/class-scores.ts";
 import type { MeasuredMetric } from "../../../statistics/measured-metric.ts";
 import type { Prediction, Truth } from "../../prediction.ts";
 import { instruments } from "../../telemetry/instruments.ts";
@@ -80,10 +81,9 @@ function possibleMetrics<Judged>({ measure, watch, rules }: QualitySources<Judge
   return { metrics: measure.metrics(judged).filter(hasSeries), estimates: estimates.filter(hasSeries) };
 }
 
-function classRows({ labels, scores }: ClassificationRules): readonly (readonly [Prediction, Truth])[] {
-  const width = scores === "none" ? 0 : scores === "all" ? labels.length : 1;
-  const values = new Float32Array(width).fill(1 / labels.length);
-  return labels.map((_, index) => [{ atMs: 0, predictedClass: index, values }, index]);
+function classRows(rules: ClassificationRules): readonly (readonly [Prediction, Truth])[] {
+  const values = new Float32Array(scoreCount(rules)).fill(1 / rules.classes);
+  return rules.labels.map((_, index) => [{ atMs: 0, predictedClass: index, values }, index]);
 }
 
 function regressionRows(width: number): readonly (readonly [Prediction, Truth])[] {

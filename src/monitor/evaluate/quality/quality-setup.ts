@@ -1,5 +1,5 @@
 import { InferenceError } from "../../../errors.ts";
-import type { ScoreKind } from "../../../statistics/classification.ts";
+import type { ScoreKind } from "../../../statistics/class-scores.ts";
 import type { ModelTask } from "../../config/model-task.ts";
 import type { MonitorConfig } from "../../config/monitor-config.ts";
 import type { ClassificationRules } from "./classification-measure.ts";
@@ -15,6 +15,7 @@ export function classificationRules(task: ModelTask, config: MonitorConfig): Cla
   const scores: ScoreKind = task.width === 0 ? "none" : task.width === task.labels.length ? "all" : "positive";
   return {
     labels: task.labels,
+    classes: task.labels.length,
     scores,
     positiveClass: task.positiveClass < 0 ? task.labels.length - 1 : task.positiveClass,
     topKs: scores === "all" ? config.topK.filter((k) => k < task.labels.length) : [],

@@ -1,4 +1,5 @@
 import type { CalibrationMap } from "../../../model/package-messages.ts";
+import { areProbabilities, classProbability } from "../../../statistics/class-scores.ts";
 import { defaultScoreBins, maxRankedClasses } from "../../../statistics/classification.ts";
 import { applyIsotonic, type IsotonicMap } from "../../../statistics/isotonic.ts";
 import { addToMoments, createMoments, type Moments, mergeMoments } from "../../../statistics/moments.ts";
@@ -73,12 +74,11 @@ export class PredictionWatch {
 
   /** Counts one row. Scores that are no probabilities leave only its class counted. */
   record(state: SeenPredictions, { predictedClass, values }: Prediction): void {
-    const { labels, scores, positiveClass } = this.#rules;
-    const classes = labels.length;
+    const { classes, positiveClass } = this.#rules;
     const isKnown = predictedClass >= 0 && predictedClass < classes;
     const place = isKnown ? predictedClass : classes;
     state.classCounts[place] = (state.classCounts[place] ?? 0) + 1;
-    if (scores === "none" || !this.#readProbabilities(values)) return;
+    if (!this.#readProbabilities(values)) return;
     recordCertainty(state.certainty, this.#probabilities);
     if (!isKnown) return;
     if (classes === 2)
@@ -88,18 +88,10 @@ export class PredictionWatch {
 
   /** @returns whether the scores are probabilities */
   #readProbabilities(values: Float32Array): boolean {
-    const { scores, positiveClass } = this.#rules;
+    if (!areProbabilities(values, this.#rules)) return false;
     const probabilities = this.#probabilities;
-    if (scores === "positive") {
-      const positive = values[0] ?? Number.NaN;
-      probabilities[positiveClass] = positive;
-      probabilities[1 - positiveClass] = 1 - positive;
-      return positive >= 0 && positive <= 1;
-    }
     for (let index = 0; index < probabilities.length; index++) {
-      const score = values[index] ?? Number.NaN;
-      if (!(score >= 0 && score <= 1 + scoreTolerance)) return false;
-      probabilities[index] = Math.min(1, score);
+      probabilities[index] = classProbability(values, this.#rules, index);
     }
     return true;
   }
@@ -137,9 +129,6 @@ export class PredictionWatch {
     return sum > 0 ? sum : 1;
   }
 }
-
-/** Softmax in 32-bit floats may come out this much above 1. */
-const scoreTolerance = 1e-5;
 
 /** A map that does not lower the error over splits is worse than the scores themselves. */
 function usefulMap(map: CalibrationMap | undefined): IsotonicMap | undefined {

@@ -72,7 +72,7 @@ function metricRows({ quality }: ModelReport): readonly MetricRow[] {
   const counted = quality.metrics.map((metric) => ({
     metric,
     realized: metric,
-    estimate: quality.estimates.find((estimate) => same(estimate, metric)),
+    estimate: quality.window_estimates.find((estimate) => same(estimate, metric)), // of the same predictions
   }));
   const estimatedOnly = quality.estimates
     .filter((estimate) => !quality.metrics.some((metric) => same(estimate, metric)))
