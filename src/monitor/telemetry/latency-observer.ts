@@ -1,3 +1,4 @@
+import { serveOptions } from "../../config.ts";
 import type { ModelDescription } from "../../runtime/model.ts";
 import type {
   BatchRecord,
@@ -31,6 +32,14 @@ interface Version {
   hasLoaded: boolean;
 }
 
+/** What the observer need not know, but may. */
+export interface LatencyOptions {
+  /** Hears of every request as well; absent: there are no tenants. */
+  readonly tenants?: TenantMeter | undefined;
+  /** Most requests that wait for a model whose configuration names no number. Default: that of the server's option. */
+  readonly maxQueueRequests?: number;
+}
+
 /** Feeds the request, stage, batch, queue, rejection, load and process instruments. A record costs a few array increments. */
 export class LatencyObserver implements Required<Omit<Observer, "onResponse">> {
   readonly #registry: SeriesRegistry;
@@ -40,12 +49,13 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse">> {
   readonly #processes: CounterSeries;
   readonly #restarts: ReadonlyMap<string, CounterSeries>;
   readonly #tenants: TenantMeter | undefined;
+  readonly #maxQueueRequests: number;
   #overflow: ModelSeries | undefined;
 
-  /** @param tenants hears of every request as well; absent: there are no tenants */
-  constructor(registry: SeriesRegistry, tenants?: TenantMeter) {
+  constructor(registry: SeriesRegistry, { tenants, maxQueueRequests }: LatencyOptions = {}) {
     this.#registry = registry;
     this.#tenants = tenants;
+    this.#maxQueueRequests = maxQueueRequests ?? serveOptions.maxQueueRequests.default;
     this.#processes = registry.server.level(instruments.runtimeProcesses);
     this.#restarts = new Map(
       restartReasons.map((reason) => [
@@ -160,7 +170,7 @@ export class LatencyObserver implements Required<Omit<Observer, "onResponse">> {
 
   #bind(model: ModelDescription, series: ModelSeries): ModelSeries {
     this.#byDescription.set(model, series);
-    if (series !== this.#overflow) series.showProvider(model);
+    if (series !== this.#overflow) series.describe(model, this.#maxQueueRequests);
     return series;
   }
 

@@ -1,4 +1,5 @@
 import { type Reason, reasons } from "../../errors.ts";
+import { resolveModelParameters } from "../../model/model-parameters.ts";
 import type { ModelDescription } from "../../runtime/model.ts";
 import type { BatchReason, ModelState } from "../../runtime/observer.ts";
 import { batchReasons, maxShapeBuckets, stages, stateNames } from "./attribute-values.ts";
@@ -39,7 +40,7 @@ export class ModelSeries {
   readonly #loads: { loaded?: HistogramSeries; failed?: HistogramSeries } = {};
   #firstResponse: HistogramSeries | undefined;
   #admissionLimit: CounterSeries | undefined;
-  #hasProvider = false;
+  #isDescribed = false;
   #sequences: SequenceSeries | undefined;
 
   constructor(group: SeriesGroup) {
@@ -126,10 +127,13 @@ export class ModelSeries {
     for (const state of modelStates) this.#states[state].set(state === current ? 1 : 0);
   }
 
-  /** Shows where the model runs; once, since it does not change without a load. */
-  showProvider({ provider }: ModelDescription): void {
-    if (this.#hasProvider) return;
-    this.#hasProvider = true;
+  /** Shows where the model runs, and its limits; once, since they do not change without a load. */
+  describe({ provider, config }: ModelDescription, maxQueueRequests: number): void {
+    if (this.#isDescribed) return;
+    this.#isDescribed = true;
+    const { maxQueueRequests: ownQueueRequests, latencyTargetMs } = resolveModelParameters(config);
+    this.group.level(instruments.queueLimit).set(ownQueueRequests ?? maxQueueRequests);
+    if (latencyTargetMs !== undefined) this.group.level(instruments.latencyTarget).set(latencyTargetMs / 1000);
     const [, , requested, actual] = instruments.modelProvider.attributes;
     const attributes = {
       "sluice.requested": bounded(provider.requested, requested.values),

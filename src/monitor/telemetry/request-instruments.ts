@@ -39,6 +39,20 @@ export const requestInstruments = {
     description: "Requests admitted and not yet taken into a batch.",
     attributes: modelAttributes,
   },
+  queueLimit: {
+    name: "sluice.queue.limit",
+    kind: "gauge",
+    unit: "{request}",
+    description: "Most requests that may wait for the model version.",
+    attributes: modelAttributes,
+  },
+  latencyTarget: {
+    name: "sluice.latency.target",
+    kind: "gauge",
+    unit: "s",
+    description: "Time from arrival to answer that the model's configuration aims at; absent where it aims at none.",
+    attributes: modelAttributes,
+  },
   admissionLimit: {
     name: "sluice.admission.limit",
     kind: "gauge",

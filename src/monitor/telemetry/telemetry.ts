@@ -33,6 +33,7 @@ const maxLogAttributes = 32;
 export type TelemetryConfig = Pick<
   ServeConfig,
   | "metrics"
+  | "maxQueueRequests"
   | "metricsCompat"
   | "otlpEndpoint"
   | "otlpProtocol"
@@ -124,7 +125,7 @@ export function startTelemetry(config: TelemetryConfig, options: TelemetryOption
   const logs = logProcessors.length > 0 ? createLoggerProvider(resource, logProcessors) : undefined;
   const stopProcess = observeProcess(registry);
   const tenants = config.tenants === "" ? undefined : new TenantMeter(registry);
-  const latency = new LatencyObserver(registry, tenants);
+  const latency = new LatencyObserver(registry, { tenants, maxQueueRequests: config.maxQueueRequests });
   const tracing =
     traces && new TracingObserver({ tracer: traces.getTracer(scopeName), sampleRatio: config.traceSampleRatio });
   return {

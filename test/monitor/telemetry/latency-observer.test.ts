@@ -32,6 +32,24 @@ class Fixture {
 }
 
 describe("LatencyObserver", () => {
+  it("shows the limits of a model, its own where its configuration names them", async () => {
+    const fixture = new Fixture();
+    const load = (name: string, parameters: Record<string, { string_value: string }>) => {
+      const description = { ...describeModel(name), config: { parameters } };
+      fixture.observer.onModelState(name, "1", "READY", { reason: "", loadMs: 1, description });
+    };
+    load("seed", {});
+    load("own", {
+      sluice_max_queue_requests: { string_value: "7" },
+      sluice_latency_target_ms: { string_value: "20" },
+    });
+    const own = 'sluice_model_name="own",sluice_model_version="1"';
+    assert.equal(await fixture.value("sluice_queue_limit", seed), 10_000);
+    assert.equal(await fixture.value("sluice_latency_target_seconds", seed), undefined);
+    assert.equal(await fixture.value("sluice_queue_limit", own), 7);
+    assert.equal(await fixture.value("sluice_latency_target_seconds", own), 0.02);
+  });
+
   it("counts every successful request once in every stage, and failures only by their reason", async () => {
     const fixture = new Fixture();
     const { observer } = fixture;
