@@ -13,6 +13,10 @@ import {
   renderOptionsTable,
 } from "../src/cli/options-table.ts";
 import { renderMetricsPage } from "../src/monitor/telemetry/metrics-page.ts";
+import { renderAlertRules } from "./alert-rules.ts";
+import { renderDashboard } from "./dashboards/dashboard.ts";
+import { nativeDashboard } from "./dashboards/native-dashboard.ts";
+import { tritonDashboard } from "./dashboards/triton-dashboard.ts";
 
 /** One generated file. The same sources must give the same bytes, on every machine. */
 interface Generator {
@@ -41,6 +45,21 @@ const generators: readonly Generator[] = [
     name: "instruments",
     output: "docs/metrics.md",
     produce: renderMetricsPage,
+  },
+  {
+    name: "Grafana dashboard",
+    output: "deploy/grafana/sluice.json",
+    produce: () => renderDashboard(nativeDashboard),
+  },
+  {
+    name: "Grafana dashboard of Triton's metrics",
+    output: "deploy/grafana/sluice-nv.json",
+    produce: () => renderDashboard(tritonDashboard),
+  },
+  {
+    name: "alert rules",
+    output: "deploy/prometheus/alerts.yaml",
+    produce: renderAlertRules,
   },
   {
     // Everything outside the markers stays as it is.
