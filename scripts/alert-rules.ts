@@ -97,6 +97,14 @@ export const alertRules: readonly AlertRule[] = [
     description: `{{ $value }} features or outputs of ${ofModel} drift.`,
   },
   {
+    alert: "SluiceLabelCoverage",
+    expr: `${queries.samples(instruments.labelCoverage)} < 0.5 * avg_over_time(${queries.samples(instruments.labelCoverage)}[7d])`,
+    for: "1h",
+    severity: "warning",
+    summary: "Fewer truths come than usual",
+    description: `Only {{ $value | humanizePercentage }} of the predictions of ${ofModel} have a truth, less than half of the week's mean.`,
+  },
+  {
     alert: "SluiceModelAlert",
     // Drift has a rule of its own above, also where the model's own is switched off.
     expr: `${queries.samples(instruments.alertState, { "sluice.alert": "!=drift" })} == 2`,
