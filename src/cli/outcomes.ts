@@ -161,7 +161,7 @@ async function watchedModel(client: InferenceClient, name: string, version: stri
     );
   }
   const watched = models.find(({ quality }) => (quality?.task ?? "") !== "");
-  if (watched?.quality === null || watched?.quality === undefined) {
+  if (watched?.quality === undefined) {
     const why = models[0]?.quality?.note ?? "";
     throw new InferenceError(
       "unsupported",

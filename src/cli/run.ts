@@ -13,6 +13,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["stream", async () => (await import("./stream.ts")).streamCommand],
   ["outcomes", async () => (await import("./outcomes.ts")).outcomesCommand],
   ["profile", async () => (await import("./profile.ts")).profileCommand],
+  ["report", async () => (await import("./report.ts")).reportCommand],
   ["models", async () => (await import("./models.ts")).modelsCommand],
   ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
   ["health", async () => (await import("./health.ts")).healthCommand],

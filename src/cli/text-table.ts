@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from "node:util";
+
 /** How a column of a text table is set. */
 export interface TextColumn {
   readonly title: string;
@@ -5,7 +7,7 @@ export interface TextColumn {
   readonly align?: "left" | "right";
 }
 
-/** Columns of text with a title line, two spaces apart, no trailing spaces; ends with a newline. */
+/** Columns of text with a title line, two spaces apart, no trailing spaces; ends with a newline. Colours of a terminal take no room. */
 export function renderTextTable(columns: readonly TextColumn[], rows: readonly (readonly string[])[]): string {
   const widths = columns.map(({ title }, i) =>
     rows.reduce((width, row) => Math.max(width, length(row[i])), length(title)),
@@ -19,7 +21,7 @@ export function renderTextTable(columns: readonly TextColumn[], rows: readonly (
 }
 
 function length(text: string | undefined): number {
-  return [...(text ?? "")].length;
+  return [...stripVTControlCharacters(text ?? "")].length;
 }
 
 function pad(text: string, width: number, align: "left" | "right"): string {

@@ -10,6 +10,7 @@ import {
 } from "../protocol/definitions.ts";
 import { encodeInferRequest } from "../protocol/infer-request.ts";
 import { decodeInferResponse } from "../protocol/infer-response.ts";
+import { decodeMonitorReport } from "../protocol/monitor-report.ts";
 import { encodeReport } from "../protocol/outcome-messages.ts";
 import { decodeReportResults } from "../protocol/outcome-results.ts";
 import { statusCodes } from "../protocol/status.ts";
@@ -32,7 +33,7 @@ import {
   readServerMetadata,
   type ServerMetadata,
 } from "./model-metadata.ts";
-import type { MonitorReportMessage } from "./monitor-report.ts";
+import type { MonitorReportMessage, MonitorReportOptions } from "./monitor-report.ts";
 import { reportStream, type StreamedOutcomeResult } from "./outcome-stream.ts";
 import { openStream } from "./stream-connection.ts";
 import { readable, type StreamResult } from "./stream-result.ts";
@@ -135,11 +136,15 @@ export class InferenceClient {
     });
   }
 
-  /** What the server's monitor knows of a model (empty: of all) and a version (empty: of all). */
-  async monitorReport(model = "", version = "", options: CallOptions = {}): Promise<MonitorReportMessage> {
-    const message = { model_name: model, model_version: version };
-    const answer = await this.#call(this.#repeating, monitorServiceDefinition(), "GetMonitorReport", message, options);
-    return (answer as { readonly report: MonitorReportMessage }).report; // GetMonitorReportResponse's one field
+  /**
+   * What the server's monitor knows of a model (empty: of all) and a version (empty: of all): the message MonitorReport with the field names of
+   * its .proto, counts as numbers.
+   */
+  async monitorReport(model = "", version = "", options: MonitorReportOptions = {}): Promise<MonitorReportMessage> {
+    const service = reportsAsBytes(monitorServiceDefinition());
+    const message = { model_name: model, model_version: version, summary: options.summary ?? false };
+    const answer = await this.#call(this.#repeating, service, "GetMonitorReport", message, options);
+    return readable(() => decodeMonitorReport(answer as Buffer)) as MonitorReportMessage; // as the .proto has it
   }
 
   /** Name, version and extensions of the server. */
@@ -241,6 +246,12 @@ export class InferenceClient {
     for (const [key, value] of Object.entries(this.#options.metadata)) metadata.set(key, value);
     return metadata;
   }
+}
+
+/** The definition with reports as the bytes that came, whose counts are read as numbers. */
+function reportsAsBytes(service: ServiceDefinition): ServiceDefinition {
+  const method = methodOf(service, "GetMonitorReport");
+  return { ...service, GetMonitorReport: { ...method, responseDeserialize: (bytes: Buffer) => bytes } };
 }
 
 function methodOf(service: ServiceDefinition, method: string): ServiceDefinition[string] {

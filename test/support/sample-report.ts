@@ -375,6 +375,7 @@ function binaryModel(signals: number): ModelReport {
       note: "",
       scores: scoreProfile(),
       anomalous_rows: 1_930,
+      anomalous_share: 0.0091,
       threshold: 50.9,
       detectors: [
         {
@@ -382,6 +383,8 @@ function binaryModel(signals: number): ModelReport {
           signal: "confidence",
           changes: 1,
           changed_at: before(9),
+          before: 0.961,
+          after: 0.934,
           current: 0.934,
           sample_count: 18_204,
         },
@@ -391,6 +394,8 @@ function binaryModel(signals: number): ModelReport {
           signal: "latency",
           changes: 2,
           changed_at: before(19),
+          before: 0.0022,
+          after: 0.0067,
           current: 0.00241,
           sample_count: 1_843_220,
         },

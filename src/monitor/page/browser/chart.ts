@@ -27,6 +27,8 @@ export interface ChartOptions {
   readonly title: string;
   /** What the vertical axis counts, for people: `mean time of a request`. */
   readonly note?: string;
+  /** What is chosen for the chart, in its first line. */
+  readonly control?: HTMLElement;
   readonly series: readonly ChartSeries[];
   readonly bands?: readonly ChartBand[];
   /** Each series is drawn on top of the one before. */
@@ -124,7 +126,7 @@ export class Chart {
   }
 
   #heading(): HTMLElement {
-    const { title, note, series } = this.#options;
+    const { title, note, series, control } = this.#options;
     const legend = element(
       "ul",
       { class: "legend" },
@@ -139,6 +141,7 @@ export class Chart {
       element("span", { class: "chart-title" }, title),
       noteText,
       this.#at,
+      control,
     );
     return element("figcaption", {}, line, legend);
   }

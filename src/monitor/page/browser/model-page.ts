@@ -100,6 +100,7 @@ export class ModelPage implements View {
     setText(this.#state, model === undefined ? "" : stateText(model));
     setAttribute(this.#state, "class", `state ${model?.state.toLowerCase() ?? ""}`);
     if (model === undefined) return;
+    if (!this.#place.contains(this.#view.root)) this.#place.replaceChildren(this.#view.root);
     this.#strip.update(facts(model));
     this.#view.update(report);
   }
@@ -110,9 +111,7 @@ export class ModelPage implements View {
 
   #open(tab: ModelView): View {
     for (const [view, link] of this.#tabs) setAttribute(link, "aria-current", view === tab ? "page" : undefined);
-    const view = this.#create(tab);
-    this.#place.replaceChildren(view.root);
-    return view;
+    return this.#create(tab);
   }
 
   #create(tab: ModelView): View {

@@ -75,8 +75,8 @@ export function firingAlerts(alerts: readonly Pick<Alert, "state">[]): number {
   return alerts.filter(({ state }) => state === "ALERT_STATE_FIRING").length;
 }
 
-/** A model without curves, matrices, signals and the history of its quality. @param points most points of its traffic */
-export function summarize(model: ModelReport, points: number): ModelReport {
+/** A model without curves, matrices, signals and the history of its quality. @param points most points of its traffic; absent: all */
+export function summarize(model: ModelReport, points = model.history.length): ModelReport {
   const { confusion: _confusion, ...quality } = model.quality;
   const { scores: _scores, ...anomalies } = model.anomalies;
   return {

@@ -2,6 +2,7 @@ import { element, setAttribute } from "./element.ts";
 import { Masthead } from "./masthead.ts";
 import { ModelPage } from "./model-page.ts";
 import { type PageReport, type ReportQuery, summaryQuery } from "./page-report.ts";
+import { emptyState } from "./panel.ts";
 import { LiveReports, type ReportListener, type ReportSource, StillReport } from "./report-source.ts";
 import { parseRoute, type Route, routeFragment } from "./routes.ts";
 import { Shortcuts } from "./shortcuts.ts";
@@ -64,7 +65,6 @@ class Page implements ReportListener {
     else {
       this.#view?.destroy();
       this.#view = this.#create(route);
-      this.#main.replaceChildren(this.#view.root);
       if (!isFirst) this.#main.focus({ preventScroll: true });
       scrollTo(0, 0);
     }
@@ -73,6 +73,8 @@ class Page implements ReportListener {
   }
 
   onReport(report: PageReport): void {
+    // A view takes the place of the one before with its first numbers, so that nothing on the page jumps.
+    if (this.#view !== undefined && !this.#main.contains(this.#view.root)) this.#main.replaceChildren(this.#view.root);
     this.#view?.update(report);
     setAttribute(this.#main, "aria-busy", undefined);
     this.#masthead.update(report);
@@ -80,6 +82,7 @@ class Page implements ReportListener {
 
   onFreshness(...freshness: Parameters<ReportListener["onFreshness"]>): void {
     this.#masthead.showFreshness(...freshness);
+    if (freshness[0] === "lost" && !this.#main.hasChildNodes()) this.#main.append(noServer());
   }
 
   #open(route: Route): void {
@@ -103,4 +106,12 @@ class Page implements ReportListener {
     const { signals = undefined, signal = "" } = this.#view?.shown?.() ?? {};
     return { model, version, signal, signals };
   }
+}
+
+function noServer(): HTMLElement {
+  return emptyState(
+    "The server does not answer",
+    "It has stopped, or a proxy is in the way. The page asks again by itself. Whether the process runs is told by:",
+    "curl --include http://<host>:<http-port>/v2/health/live",
+  );
 }

@@ -1,13 +1,12 @@
 import type { Metric, QualityReport } from "../../monitor-report.ts";
 import { Chart, type Values } from "./chart.ts";
-import { element, setText } from "./element.ts";
+import { element } from "./element.ts";
 import { headlineMetric, isShare, metricKey, metricName, metricValueText } from "./metric-text.ts";
 import type { PageTheme } from "./theme.ts";
 import { clockText, epochSeconds } from "./time-text.ts";
 
 /** One metric over time: counted with its interval, estimated beside it, and what the reference profile expects. */
 export class QualityChart {
-  readonly root: HTMLElement;
   readonly #chart: Chart;
   readonly #choice = element("select", { "aria-label": "Metric over time" });
   #chosen: Metric | undefined;
@@ -20,6 +19,7 @@ export class QualityChart {
         title: "Over time",
         note: "by the time of the prediction",
         height: 220,
+        control: this.#choice,
         format: (value) => (this.#chosen === undefined ? String(value) : axisText(this.#chosen, value)),
         formatSeries: (_, value) => (this.#chosen === undefined ? String(value) : metricValueText(this.#chosen, value)),
         formatX: (x) => clockText(x),
@@ -35,12 +35,10 @@ export class QualityChart {
       theme,
     );
     this.#choice.addEventListener("change", () => this.#draw());
-    this.root = element(
-      "div",
-      { class: "chosen-chart" },
-      element("div", { class: "tools" }, this.#choice),
-      this.#chart.root,
-    );
+  }
+
+  get root(): HTMLElement {
+    return this.#chart.root;
   }
 
   update(quality: QualityReport): void {
@@ -87,8 +85,6 @@ export class QualityChart {
         { lower: values(counted, "lower"), upper: values(counted, "upper") },
       ],
     });
-    const title = this.#chart.root.querySelector(".chart-title");
-    if (title !== null) setText(title, this.#chosen === undefined ? "Over time" : metricName(this.#chosen));
   }
 
   #range(low: number, high: number): readonly [number, number] {

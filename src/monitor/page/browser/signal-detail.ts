@@ -73,12 +73,12 @@ export class SignalDetail {
     this.#chart.update({ x: labels.map((_, i) => i), series: [reference ?? labels.map(() => null), now] });
     this.#scores.replaceChildren(
       ...signal.scores.map(({ method, value, critical, effect_threshold, windows_above, above }) => {
-        const score = element("span", { class: above ? "state pending" : undefined }, steadyText(value));
+        const score = element("span", { class: above ? "state pending" : undefined }, steadyText(value, 4));
         return line(
           methodText(method),
           score,
-          steadyText(critical),
-          steadyText(effect_threshold),
+          steadyText(critical, 4),
+          steadyText(effect_threshold, 4),
           countText(windows_above),
         );
       }),

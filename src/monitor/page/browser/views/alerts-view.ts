@@ -60,6 +60,16 @@ function createTable(isOfOneModel: boolean): DataTable<AlertRow> {
       },
       ...(isOfOneModel ? [] : [model]),
       {
+        key: "severity",
+        title: "Severity",
+        isWide: true,
+        sortValue: ({ severity }) => ["critical", "warning", "info"].indexOf(severity),
+        cell: textCell(
+          ({ severity }) => severity,
+          () => "quiet",
+        ),
+      },
+      {
         key: "value",
         title: "Value",
         isNumber: true,

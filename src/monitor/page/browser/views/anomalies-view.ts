@@ -68,12 +68,16 @@ export function createAnomaliesView(theme: PageTheme): View {
   };
 }
 
-function facts({ detector, scores, anomalous_rows, threshold }: AnomalyReport): readonly Fact[] {
+function facts({ detector, scores, anomalous_rows, anomalous_share, threshold }: AnomalyReport): readonly Fact[] {
   const last = scores?.quantiles.at(-1);
   return [
     { name: "Detector", value: methods[detector] ?? detector },
     { name: "Threshold", value: numberText(threshold), detail: "scores above it are anomalies" },
-    { name: "Anomalous rows", value: countText(anomalous_rows), detail: "since the version was loaded" },
+    {
+      name: "Anomalous rows",
+      value: shareText(anomalous_share),
+      detail: `of the window; ${countText(anomalous_rows)} since the version was loaded`,
+    },
     {
       name: "Mean score",
       value: numberText(scores?.mean),
@@ -170,6 +174,13 @@ function createDetectorTable(): DataTable<DetectorRow> {
         ),
       },
       {
+        key: "change",
+        title: "From, to",
+        isNumber: true,
+        isWide: true,
+        cell: textCell(changeText, () => "quiet"),
+      },
+      {
         key: "seen",
         title: "Values",
         isNumber: true,
@@ -182,4 +193,8 @@ function createDetectorTable(): DataTable<DetectorRow> {
       },
     ],
   });
+}
+
+function changeText({ before, after }: ChangeDetector): string {
+  return before === undefined || after === undefined ? "" : `${numberText(before, 3)} → ${numberText(after, 3)}`;
 }

@@ -152,7 +152,7 @@ function createTable(subject: DriftSubject, refresh: () => void): DataTable<Sign
         title: "Score",
         isNumber: true,
         sortValue: sorted("value"),
-        cell: textCell(leading(({ value }) => steadyText(value))),
+        cell: textCell(leading(({ value }) => steadyText(value, 4))),
       },
       {
         key: "critical",
@@ -161,7 +161,7 @@ function createTable(subject: DriftSubject, refresh: () => void): DataTable<Sign
         isNumber: true,
         isWide: true,
         cell: textCell(
-          leading(({ critical }) => steadyText(critical)),
+          leading(({ critical }) => steadyText(critical, 4)),
           () => "quiet",
         ),
       },
