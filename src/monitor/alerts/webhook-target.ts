@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { InferenceError } from "../../errors.ts";
+import { readSecretFile } from "../secret-file.ts";
 
 /** Where alerts are sent, from the options of the server. */
 export interface WebhookTarget {
@@ -26,7 +26,6 @@ export interface WebhookOptions {
   readonly alertWebhookSecretFile: string;
 }
 
-const maxFileBytes = 64 * 1024;
 const minSecretBytes = 16;
 
 /** Headers that say what the message is: these are ours. */
@@ -42,11 +41,15 @@ export function webhookTarget(options: WebhookOptions): WebhookTarget | undefine
   if (alertWebhook === "") return undefined;
   const url = parseUrl(alertWebhook);
   const credentials = (): WebhookCredentials => ({
-    headers: headerFile === "" ? {} : parseHeaders(readText("--alert-webhook-header-file", headerFile)),
-    secret: secretFile === "" ? undefined : parseSecret(readText("--alert-webhook-secret-file", secretFile)),
+    headers: headerFile === "" ? {} : parseHeaders(read("--alert-webhook-header-file", headerFile)),
+    secret: secretFile === "" ? undefined : parseSecret(read("--alert-webhook-secret-file", secretFile)),
   });
   credentials();
   return { url, credentials };
+}
+
+function read(what: string, path: string): string {
+  return readSecretFile({ what, path, harm: "send alerts in this server's name" });
 }
 
 function parseUrl(text: string): URL {
@@ -61,18 +64,6 @@ function parseUrl(text: string): URL {
     );
   }
   return url;
-}
-
-/** @throws InferenceError "invalid" */
-function readText(option: string, path: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new InferenceError("invalid", `${option}: '${path}' cannot be read`, { cause });
-  }
-  if (text.length > maxFileBytes) throw new InferenceError("invalid", `${option}: '${path}' is larger than 64 KB`);
-  return text;
 }
 
 /** Lines of `Name: value`; empty lines and those that begin with # are skipped. No message repeats a value: it may be a token. */

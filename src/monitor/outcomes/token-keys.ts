@@ -1,9 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
-import { InferenceError, toInferenceError } from "../../errors.ts";
+import { toInferenceError } from "../../errors.ts";
+import { readSecretFile } from "../secret-file.ts";
 import { keyIdBytes, parseTokenKeys, randomTokenKey, type TokenKey } from "./token-key.ts";
-
-/** Largest token key file: the most keys that there may be, and comments. */
-const maxFileBytes = 64 * 1024;
 
 /** Hears what an operator should know. */
 export interface TokenKeyLog {
@@ -58,31 +55,5 @@ export class TokenKeys {
 
 /** @throws InferenceError "invalid" */
 function readKeyFile(path: string): readonly TokenKey[] {
-  let text: string;
-  try {
-    const { mode, size } = statSync(path);
-    refuseOpenFile(path, mode);
-    if (size > maxFileBytes) {
-      throw new InferenceError(
-        "invalid",
-        `token key file '${path}' has ${size} bytes, at most ${maxFileBytes} are allowed`,
-      );
-    }
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    if (cause instanceof InferenceError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new InferenceError("invalid", `token key file '${path}' cannot be read: ${why}`, { cause });
-  }
-  return parseTokenKeys(text);
-}
-
-/** The owner's group may read it, as it must where Kubernetes mounts secrets for a group; nobody else may do anything. */
-function refuseOpenFile(path: string, mode: number): void {
-  if (process.platform === "win32" || (mode & 0o027) === 0) return;
-  const found = (mode & 0o777).toString(8).padStart(4, "0");
-  throw new InferenceError(
-    "invalid",
-    `token key file '${path}' has mode ${found}: whoever can read it can forge outcomes, expected 0400, 0600 or 0440`,
-  );
+  return parseTokenKeys(readSecretFile({ what: "token key file", path, harm: "forge outcomes" }));
 }

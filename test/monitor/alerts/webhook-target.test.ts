@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { webhookTarget } from "../../../src/monitor/alerts/webhook-target.ts";
@@ -29,6 +29,7 @@ test("headers and secret come from files, and are read anew each time", (context
   const [headers, secret] = [join(folder, "headers"), join(folder, "secret")];
   writeFileSync(headers, "# who we are\nAuthorization: Bearer one\r\n\nX-Team:  a: b \n");
   writeFileSync(secret, "0123456789abcdef\n");
+  for (const path of [headers, secret]) chmodSync(path, 0o600);
   const target = webhookTarget({ ...hook, alertWebhookHeaderFile: headers, alertWebhookSecretFile: secret });
   assert.deepEqual(target?.credentials().headers, { authorization: "Bearer one", "x-team": "a: b" });
   assert.equal(Buffer.from(target?.credentials().secret ?? []).toString(), "0123456789abcdef");
@@ -40,7 +41,7 @@ test("files that cannot be used are refused at start, without their content in t
   const folder = temporaryFolder(context);
   const path = join(folder, "file");
   const withHeaders = { ...hook, alertWebhookHeaderFile: path };
-  assert.throws(() => webhookTarget(withHeaders), /--alert-webhook-header-file: '.*' cannot be read/);
+  assert.throws(() => webhookTarget(withHeaders), /--alert-webhook-header-file '.*' cannot be read/);
   for (const line of [
     "token",
     ": token",
@@ -49,7 +50,7 @@ test("files that cannot be used are refused at start, without their content in t
     "sluice-signature: token",
     "a b: token",
   ]) {
-    writeFileSync(path, `ok: 1\n${line}`);
+    writeFileSync(path, `ok: 1\n${line}`, { mode: 0o600 });
     assert.throws(
       () => webhookTarget(withHeaders),
       (error: Error) => /line 2 is no header/.test(error.message) && !error.message.includes("token"),
@@ -58,4 +59,6 @@ test("files that cannot be used are refused at start, without their content in t
   }
   writeFileSync(path, "short");
   assert.throws(() => webhookTarget({ ...hook, alertWebhookSecretFile: path }), /the secret has 5 bytes, at least 16/);
+  chmodSync(path, 0o644);
+  assert.throws(() => webhookTarget(withHeaders), /has mode 0644: whoever can read it can send alerts/);
 });
