@@ -4,6 +4,7 @@ import type { Annotator } from "../runtime/annotator.ts";
 import type { ModelDescription } from "../runtime/model.ts";
 import type { BatchRecord, ModelState, RequestRecord } from "../runtime/observer.ts";
 import { RowCollector } from "./collect/row-collector.ts";
+import type { SampledRows } from "./collect/sampled-rows.ts";
 import type { MonitorConfig } from "./config/monitor-config.ts";
 import { TrafficHistory, trafficIntervalSeconds, trafficMaxBytes } from "./evaluate/traffic-history.ts";
 import type { CreateModelPart, ModelPart, ModelPartContext } from "./model-part.ts";
@@ -42,7 +43,9 @@ export class ModelMonitor {
   readonly #onAnswer: readonly ModelPart[];
   readonly #onFailure: readonly ModelPart[];
   /** Undefined: nobody looks at rows. */
-  readonly #rows: RowCollector | undefined;
+  #rows: RowCollector | undefined;
+  /** Others who listen to rows for a while. */
+  #rowListeners: readonly ((rows: SampledRows) => void)[] = [];
   readonly #traffic: TrafficHistory;
   readonly #dropped = new Map<string, { readonly monitor: string; readonly reason: string; count: number }>();
   readonly #failed = new Set<ModelPart>();
@@ -65,7 +68,7 @@ export class ModelMonitor {
     this.#onAdmitted = this.#parts.filter((part) => part.onAdmitted !== undefined);
     this.#onAnswer = this.#parts.filter((part) => part.onAnswer !== undefined);
     this.#onFailure = this.#parts.filter((part) => part.onFailure !== undefined);
-    this.#rows = this.#createCollector();
+    if (this.#parts.some((part) => part.onRows !== undefined)) this.#rows = this.#createCollector();
     this.#checkMemory();
     const { blockSeconds } = this.config.windows;
     this.#traffic = new TrafficHistory(trafficIntervalSeconds(blockSeconds), context.clock.nowMs());
@@ -125,6 +128,15 @@ export class ModelMonitor {
         this.#onError(part, error);
       }
     }
+  }
+
+  /** Hands sampled rows to a listener too, which must not throw, until the returned function is called. */
+  listenToRows(listener: (rows: SampledRows) => void): () => void {
+    this.#rows ??= this.#createCollector();
+    this.#rowListeners = [...this.#rowListeners, listener];
+    return () => {
+      this.#rowListeners = this.#rowListeners.filter((other) => other !== listener);
+    };
   }
 
   /** Time has passed: ends the block that is over. Returns whether one was; takes up to a few milliseconds then. */
@@ -240,9 +252,8 @@ export class ModelMonitor {
     );
   }
 
-  #createCollector(): RowCollector | undefined {
+  #createCollector(): RowCollector {
     const parts = this.#parts.filter((part) => part.onRows !== undefined);
-    if (parts.length === 0) return undefined;
     const { description, signals, sampler } = this.context;
     return new RowCollector(description.signature, signals, sampler, {
       onRows: (rows) => {
@@ -253,6 +264,7 @@ export class ModelMonitor {
             this.#onError(part, error);
           }
         }
+        for (const listener of this.#rowListeners) listener(rows);
       },
       onLost: (rows) => this.context.drop("rows", "memory", rows),
     });

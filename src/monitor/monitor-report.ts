@@ -159,6 +159,7 @@ export interface DataReport {
   readonly drifted_signals: number;
   readonly windows: number;
   readonly signal_count: number;
+  readonly compared_window?: Window;
 }
 
 /** One feature or output. */

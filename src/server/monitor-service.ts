@@ -1,4 +1,5 @@
 import { InferenceError } from "../errors.ts";
+import { Captures } from "../monitor/captures.ts";
 import type { ModelMonitors } from "../monitor/model-monitors.ts";
 import { summaryOf } from "../monitor/report-summary.ts";
 import { monitorServiceDefinition } from "../protocol/definitions.ts";
@@ -15,6 +16,13 @@ interface ReportRequest {
   readonly summary: boolean;
 }
 
+interface CaptureRequest {
+  readonly model_name: string;
+  readonly model_version: string;
+  /** A decimal number. */
+  readonly row_count: string;
+}
+
 /**
  * sluice.monitor.v1.MonitorService over the monitors of this server. It answers while the server stops too, but takes no outcomes then.
  * @param outcomes absent: none are taken
@@ -25,6 +33,7 @@ export function monitorService(
   outcomes: OutcomeHandlers | undefined,
   log: Log,
 ): ServiceHandlers {
+  const captures = new Captures(monitors);
   const notYet: AnyCallHandler = unaryMethod<never, object>(() => {
     throw new InferenceError("unsupported", "this server does not offer the method");
   }, log);
@@ -37,7 +46,10 @@ export function monitorService(
     StreamOutcomes: notYet,
     ...outcomes,
     WatchMonitors: watch.handler,
-    CaptureReference: notYet,
+    CaptureReference: unaryMethod(async ({ model_name, model_version, row_count }: CaptureRequest, call) => {
+      const rowCount = Number(row_count);
+      return { profile: await captures.capture(model_name, model_version, rowCount, call.signal) };
+    }, log),
   };
   return { definition: monitorServiceDefinition(), handlers };
 }

@@ -64,7 +64,10 @@ export class DriftTest {
   readonly reference: DriftReference;
   readonly #referenceRows: number;
   readonly #degreesOfFreedom: number;
-  readonly #simulation: Simulation;
+  readonly #leastRows: number;
+  readonly #seed: number;
+  /** In the making; undefined before and after. */
+  #simulation: Simulation | undefined;
   #tails: ReadonlyMap<DriftMethod, SimulatedTail> | undefined;
   #lastAlpha = Number.NaN;
   #lastLimit = Number.NaN;
@@ -75,7 +78,8 @@ export class DriftTest {
     this.#referenceRows = sumOf(reference.counts);
     this.#degreesOfFreedom = reference.counts.length - 1;
     this.methods = methods.filter((method) => isApplicable(method, reference.positions !== undefined));
-    this.#simulation = new Simulation(this.methods, reference, leastRows, seed);
+    this.#leastRows = leastRows;
+    this.#seed = seed;
   }
 
   /**
@@ -83,8 +87,12 @@ export class DriftTest {
    * @returns whether the laws are there
    */
   prepare(windows = Number.POSITIVE_INFINITY): boolean {
-    if (this.#tails === undefined && this.#simulation.run(windows)) this.#tails = this.#simulation.tails();
-    return this.#tails !== undefined;
+    if (this.#tails !== undefined) return true;
+    this.#simulation ??= new Simulation(this.methods, this.reference, this.#leastRows, this.#seed);
+    if (!this.#simulation.run(windows)) return false;
+    this.#tails = this.#simulation.tails();
+    this.#simulation = undefined;
+    return true;
   }
 
   /**

@@ -72,10 +72,13 @@ export interface SimulatedTail {
 /** Share of the simulated values that the tail beyond them is fitted to. */
 const fittedShare = 0.05;
 
+/** Quantiles that are kept of the values below the fitted ones: every percent. */
+const keptQuantiles = 100;
+
 /**
- * The law of simulated values that behave like squared distances. Quantiles within the simulation are its own; beyond its last 5 % the tail is
- * exponential with the mean excess found there, as that of every quadratic form of normal numbers is in the end. The mean excess of such a form
- * falls towards its limit, so the extrapolated quantiles are somewhat too high and never too low.
+ * The law of simulated values that behave like squared distances. Quantiles within the simulation are its own, to a percent; beyond its last 5 %
+ * the tail is exponential with the mean excess found there, as that of every quadratic form of normal numbers is in the end. The mean excess of
+ * such a form falls towards its limit, so the extrapolated quantiles are somewhat too high and never too low.
  */
 export function fitTail(values: Float64Array): SimulatedTail {
   const sorted = Float64Array.from(values).sort();
@@ -85,14 +88,17 @@ export function fitTail(values: Float64Array): SimulatedTail {
   let excess = 0;
   for (let i = count - fitted; i < count; i++) excess += ((sorted[i] as number) - threshold) / fitted;
   const share = fitted / count;
+  const quantiles = Float64Array.from({ length: keptQuantiles + 1 }, (_, i) => {
+    return sorted[Math.min(count - 1, Math.ceil((count * i) / keptQuantiles))] as number; // below count
+  });
   return {
     quantile(tail) {
       if (tail <= share) return threshold + excess * Math.log(share / tail);
-      return sorted[Math.max(0, Math.min(count - 1, Math.ceil(count * (1 - tail)) - 1))] as number;
+      return quantiles[Math.ceil(keptQuantiles * (1 - tail))] as number; // tail is between 0 and 1
     },
     tail(value) {
       if (value > threshold) return excess === 0 ? 0 : share * Math.exp((threshold - value) / excess);
-      return Math.max(share, 1 - lowerBound(sorted, value) / count);
+      return Math.max(share, Math.min(1, 1 - (lowerBound(quantiles, value) - 1) / keptQuantiles));
     },
   };
 }

@@ -127,6 +127,11 @@ export class CategorySketch {
     else this.#counts.set(value, (count ?? 0) + 1);
   }
 
+  /** Adds a value of which only is known that it is none of the others. */
+  addOther(): void {
+    this.#other++;
+  }
+
   /** Different values that were counted one by one. */
   get size(): number {
     return this.#counts.size;

@@ -14,7 +14,7 @@ import { shareError } from "./quality-readings.ts";
 /** The worst drift score of the features and methods that a rule leaves open. */
 export const readDriftScore: AlertReader = ({ data }, rule) => {
   const { feature, method } = rule.selector;
-  const rows = data.window?.rows ?? 0;
+  const rows = data.compared_window?.rows ?? 0;
   const readings = chosen(data.signals, feature).flatMap(({ name, scores }) =>
     scores
       .filter((score) => method === undefined || score.method === method)
@@ -23,7 +23,7 @@ export const readDriftScore: AlertReader = ({ data }, rule) => {
         samples: rows,
         threshold: driftThreshold(score, rule),
         subject: `${name} ${score.method}`,
-        windowEndMs: endOf(data),
+        windowEndMs: endOf(data.compared_window),
       })),
   );
   return worstReading(readings, rule);
@@ -41,8 +41,8 @@ function chosen(signals: readonly SignalReport[], feature: string | undefined): 
 export const readDriftedFeatures: AlertReader = ({ data }, rule) => {
   if (data.reference === "") return noReading;
   const drifted = data.signals.filter((signal) => signal.drifted).map(({ name }) => name);
-  const reading = plainReading(data.drifted_signals, data.window?.rows ?? 0, rule, listed(drifted));
-  return { ...reading, windowEndMs: endOf(data) };
+  const reading = plainReading(data.drifted_signals, data.compared_window?.rows ?? 0, rule, listed(drifted));
+  return { ...reading, windowEndMs: endOf(data.compared_window) };
 };
 
 /** Names in a message: the first ones. */
@@ -68,11 +68,11 @@ export const readAnomalousValues: AlertReader = ({ data }, rule) => {
       subject: `${signal.name} ${found}`,
     }));
   });
-  return { ...worstReading(readings, rule), windowEndMs: endOf(data) };
+  return { ...worstReading(readings, rule), windowEndMs: endOf(data.window) };
 };
 
-/** End of the window that a data report is about. */
-function endOf({ window }: DataReport): number | undefined {
+/** End of a window of a data report. */
+function endOf(window: DataReport["window"]): number | undefined {
   return window && toEpochMs(window.to);
 }
 

@@ -17,7 +17,7 @@ import {
   recordRows,
   type WindowCounts,
 } from "./drift-window.ts";
-import { anomalousValues, toSignalProfile } from "./signal-counts.ts";
+import { referenceShares, toSignalProfile } from "./signal-counts.ts";
 
 /**
  * Watches how far the data of a model version is from its reference.
@@ -34,7 +34,7 @@ export function createDriftPart(context: ModelPartContext): ModelPart {
 
 /** Says why nothing is compared. */
 class NoDriftPart implements ModelPart {
-  readonly name = "data";
+  readonly name = "drift";
   readonly #note: string;
 
   constructor(note: string) {
@@ -42,12 +42,13 @@ class NoDriftPart implements ModelPart {
   }
 
   report(into: ModelReportDraft): void {
-    into.data = { ...into.data, note: into.data.note || this.#note };
+    into.data = { ...into.data, note: [into.data.note, this.#note].filter((note) => note !== "").join("; ") };
   }
 }
 
 class DriftPart implements ModelPart {
-  readonly name = "data";
+  readonly name = "drift";
+  readonly maxBytes: number;
   readonly #context: ModelPartContext;
   readonly #config: DriftConfig;
   readonly #source: string;
@@ -80,6 +81,7 @@ class DriftPart implements ModelPart {
     const profiles = references.map((reference) => reference.profile);
     this.#window = createWindowCounts(profiles);
     this.#last = createWindowCounts(profiles);
+    this.maxBytes = profiles.reduce((sum, signal) => sum + bytesOf(signal, this.#config), 0);
   }
 
   onRows(rows: SampledRows): void {
@@ -96,36 +98,41 @@ class DriftPart implements ModelPart {
     if (turns.length > 0) this.#tell(turns);
   }
 
+  /** Adds to what is told of the values of the signals. */
   report(into: ModelReportDraft): void {
     const shown = this.#last.rows > 0 ? this.#last : this.#window;
-    const signals = this.#references.map((_, i) => this.#reportSignal(i, shown));
+    const told = new Map(into.data.signals.map((signal) => [signal.name, signal]));
+    this.#references.forEach(({ profile: { name, role } }, i) => {
+      const signal = told.get(name) ?? { name, role, scores: [], anomalies: [], drifted: false };
+      told.set(name, this.#reportSignal(i, signal, shown));
+    });
     const data: DataReport = {
       ...into.data,
       reference: this.#source,
-      note: [into.data.note, this.#note].filter((text) => text !== "").join("; "),
-      signals,
-      signal_count: signals.length,
+      note: [into.data.note, this.#note].filter((note) => note !== "").join("; "),
+      signals: [...told.values()],
+      signal_count: told.size,
       drifted_signals: this.#evaluator.driftedSignals,
       windows: this.#evaluator.windows,
     };
     const window = { from: toTimestamp(shown.fromMs), to: toTimestamp(shown.toMs), rows: shown.rows };
-    into.data = shown.rows > 0 ? { ...data, window } : data;
+    into.data = shown.rows > 0 ? { ...data, compared_window: window } : data;
   }
 
   close(): void {
     this.#isClosed = true;
   }
 
-  #reportSignal(index: number, shown: WindowCounts): SignalReport {
+  #reportSignal(index: number, told: SignalReport, shown: WindowCounts): SignalReport {
     const { profile } = this.#references[index] as SignalReference; // an index of the list
     const counts = shown.signals[index] as (typeof shown.signals)[number]; // one for each
+    const shares = referenceShares(profile);
     return {
-      name: profile.name,
-      role: profile.role,
+      ...told,
       current: toSignalProfile(profile, counts),
       reference: profile,
       scores: this.#evaluator.scores(index),
-      anomalies: anomalousValues(profile, counts),
+      anomalies: told.anomalies.map((values) => ({ ...values, reference_share: shares.get(values.kind) ?? 0 })),
       drifted: this.#evaluator.isDrifted(index),
     };
   }
@@ -150,6 +157,15 @@ class DriftPart implements ModelPart {
       this.#context.report(hasBegun ? "warn" : "info", hasBegun ? "data drifts" : "data no longer drifts", fields);
     }
   }
+}
+
+/**
+ * Memory that a signal takes: counts of two windows, of groups and of the reference, and for each method its law (a hundred quantiles), its
+ * history and its series.
+ */
+function bytesOf({ numeric, score, categorical }: SignalProfile, { methods }: DriftConfig): number {
+  const bins = (numeric ?? score)?.counts.length ?? categorical?.categories.length ?? 0;
+  return 8 * 8 * (bins + 16) + methods.length * 4096;
 }
 
 /** Where a reference comes from, in a few words. */

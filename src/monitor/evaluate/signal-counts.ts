@@ -16,7 +16,7 @@ import {
   recordNumber,
 } from "../../statistics/numeric-histogram.ts";
 import { markInfinite, markNan, markNull, markOk, markUnseen } from "../collect/sampled-rows.ts";
-import type { AnomalousValues, AnomalyKind } from "../monitor-report.ts";
+import type { AnomalyKind } from "../monitor-report.ts";
 
 /** What the values of one signal were, on the edges or categories of its reference. State, and algebra over it. */
 export type SignalCounts = NumericCounts | CategoricalCounts;
@@ -148,46 +148,27 @@ export function toNumericProfile({ histogram: { edges, counts, moments }, nulls 
   };
 }
 
-/** Values that should not be, of the kinds that occurred now or in the reference. */
-export function anomalousValues(reference: SignalProfile, counts: SignalCounts): readonly AnomalousValues[] {
-  const now = anomalyCounts(toSignalProfile(reference, counts), counts.kind === "numeric" ? (counts.nulls[0] ?? 0) : 0);
-  const before = anomalyCounts(reference, 0);
-  return now.counts.flatMap(([kind, count], i) => {
-    const referenceCount = before.counts[i]?.[1] ?? 0;
-    if (count === 0 && referenceCount === 0) return [];
-    return [{ kind, count, share: ratio(count, now.total), reference_share: ratio(referenceCount, before.total) }];
-  });
+/** Shares of values that should not be in the rows of a reference, by their kind. A score has no range that it would have to keep. */
+export function referenceShares({ numeric, score, categorical }: SignalProfile): ReadonlyMap<AnomalyKind, number> {
+  if (categorical !== undefined) {
+    const { categories, other_count: other, null_count: missingOnes } = categorical;
+    const total = categories.reduce((sum, { count }) => sum + count, other + missingOnes);
+    return new Map([
+      ["null", ratio(missingOnes, total)],
+      ["unseen_category", ratio(other, total)],
+    ]);
+  }
+  const numbers = numeric ?? score;
+  if (numbers === undefined) return new Map();
+  const { count, null_count: nans, infinite_count: infinities, underflow_count: under, overflow_count: over } = numbers;
+  const total = count + nans + infinities;
+  return new Map([
+    ["nan", ratio(nans, total)],
+    ["inf", ratio(infinities, total)],
+    ["out_of_range", ratio(under + over, total)],
+  ]);
 }
 
 function ratio(count: number, total: number): number {
   return total === 0 ? 0 : count / total;
-}
-
-/** Counts of each kind, and of all values. @param nulls of a number's missing values: those that were no NaN */
-function anomalyCounts(
-  { numeric, score, categorical }: SignalProfile,
-  nulls: number,
-): { readonly counts: readonly (readonly [AnomalyKind, number])[]; readonly total: number } {
-  if (categorical !== undefined) {
-    const { categories, other_count: other, null_count: missingOnes } = categorical;
-    const total = categories.reduce((sum, { count }) => sum + count, other + missingOnes);
-    return {
-      counts: [
-        ["null", missingOnes],
-        ["unseen_category", other],
-      ],
-      total,
-    };
-  }
-  const numbers = numeric ?? score;
-  if (numbers === undefined) return { counts: [], total: 0 };
-  // A score has no range that it would have to keep: it is told of as drift.
-  const outside = score === undefined ? numbers.underflow_count + numbers.overflow_count : 0;
-  const counts = [
-    ["null", nulls],
-    ["nan", numbers.null_count - nulls],
-    ["inf", numbers.infinite_count],
-    ["out_of_range", outside],
-  ] as const;
-  return { counts, total: numbers.count + numbers.null_count + numbers.infinite_count };
 }

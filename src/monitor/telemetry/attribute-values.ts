@@ -107,6 +107,7 @@ export const monitors = [
   "rows",
   "quality",
   "data",
+  "drift",
   "anomalies",
   "outcomes",
   "alerts",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { InferenceClient } from "../../../src/client/inference-client.ts";
 import { createTensor } from "../../../src/client/tensor-values.ts";
+import { decodeProfile } from "../../../src/model/reference-profile.ts";
 import type { DataReport, ModelReport } from "../../../src/monitor/monitor-report.ts";
 import { eventually } from "../../support/eventually.ts";
 import { MonitorStub } from "../../support/monitor-stub.ts";
@@ -37,6 +38,7 @@ async function serve(t: TestContext, yaml: string) {
   });
   return {
     server,
+    monitor,
     ask: async (rows: readonly (readonly number[])[]) => {
       const inputs = [createTensor("features", "FP32", [rows.length, 30], rows.flat())];
       await client.infer({ model: "breast_cancer", inputs });
@@ -92,4 +94,35 @@ test("a profile of another model keeps the version from being served, and says w
   t.after(() => server.stop());
   const [failed] = await server.started;
   assert.match(failed?.reason ?? "", /it is one of model 'digits', not of 'diabetes'/);
+});
+
+test("a profile captured from live traffic is one that the model could have", { timeout: 60_000 }, async (t) => {
+  const { ask, monitor } = await serve(t, "quality: { maxRowsPerSecond: 100000 }");
+  const rows = rowsOf("breast_cancer");
+  const capture = monitor.call("CaptureReference", { model_name: "breast_cancer", row_count: 600 });
+  await assert.rejects(
+    monitor.call("CaptureReference", { model_name: "nobody", row_count: 600 }),
+    /no version of model 'nobody' is ready/,
+  );
+  await assert.rejects(
+    monitor.call("CaptureReference", { model_name: "breast_cancer", row_count: 10 }),
+    /row_count is 10, expected 500 to 1000000/,
+  );
+  await assert.rejects(
+    monitor.call("CaptureReference", { model_name: "breast_cancer", row_count: 600 }),
+    /another capture is under way/,
+  );
+  for (let i = 0; i < 4; i++) await ask(rows);
+  const { profile } = await capture;
+  assert.equal(profile.row_count, 600);
+  assert.deepEqual(profile.labels, ["0", "1"]);
+  const committed = decodeProfile(readFileSync(join(repository, "breast_cancer/reference_profile.pb")));
+  assert.deepEqual(
+    profile.signals.map(({ name }: { name: string }) => name),
+    committed.signals.map(({ name }) => name),
+  );
+  const [first] = profile.signals;
+  assert.equal(first.numeric.count, 600);
+  assert.equal(profile.anomaly.signals.length, 30);
+  assert.ok(profile.created_at.seconds > 1_700_000_000);
 });

@@ -87,7 +87,7 @@ test("the drift score furthest beyond its own critical value is the one that cou
     signalOf("a", { scores: [score("psi", 0.3, 0.4), score("ks", 0.2, 0.05)] }),
     signalOf("b", { scores: [score("psi", 0.9, 2)], drifted: true }),
   ];
-  const data = { ...emptyData(""), reference: "r", window: windowOf(800), signals, drifted_signals: 1 };
+  const data = { ...emptyData(""), reference: "r", compared_window: windowOf(800), signals, drifted_signals: 1 };
   const report = reportOf({ data });
   const worst = read(report, "metric: drift_score, comparison: above, threshold: critical");
   assert.deepEqual(worst, { value: 0.2, samples: 800, threshold: 0.1, subject: "a ks", windowEndMs: 60_000 });

@@ -77,10 +77,10 @@ test("windows of enough rows are compared, drift begins with the third and is to
   pass(clean, 600, random);
   assert.equal(data().windows, 0, "600 rows make no window");
   assert.deepEqual(data().signals[0]?.scores, []);
-  assert.equal(data().window?.rows, 600);
+  assert.equal(data().compared_window?.rows, 600);
   pass(clean, 600, random);
   assert.equal(data().windows, 1);
-  assert.equal(data().window?.rows, 1200);
+  assert.equal(data().compared_window?.rows, 1200);
   assert.deepEqual(await points("sluice.drift.detected"), [], "nothing was counted yet");
   for (let i = 0; i < 3; i++) pass(moved, 1000, random);
   const { signals, drifted_signals, reference, signal_count } = data();
@@ -119,29 +119,26 @@ test("a window waits for its rows, and for its length where it has one", () => {
   }
 });
 
-test("values that should not be are told of with their share now and in the reference", () => {
-  const { minute: pass, data } = subject("");
-  const spoilt: World = {
-    age: (random) =>
-      random() < 0.1 ? Number.NaN : random() < 0.1 ? undefined : random() < 0.1 ? 1e6 : Number.POSITIVE_INFINITY,
-    colour: (random) => (random() < 0.25 ? "violet" : undefined),
-  };
-  pass(spoilt, 1000, createRandomSource(5));
-  const [age, colour] = data().signals;
+test("what others tell of a signal stays, and gets the shares of the reference beside it", () => {
+  const { part, clock } = subject("");
+  const anomalies = [{ kind: "unseen_category", count: 3, share: 0.5, reference_share: 0 }] as const;
+  const signal = { role: "SIGNAL_ROLE_INPUT", scores: [], anomalies, drifted: false } as const;
+  const signals = [
+    { ...signal, name: "other" },
+    { ...signal, name: "colour" },
+  ];
+  const draft = { data: { ...emptyData("left out"), signals } } as unknown as ModelReportDraft;
+  part.report(draft, clock.nowMs());
   assert.deepEqual(
-    age?.anomalies.map(({ kind }) => kind),
-    ["null", "nan", "inf", "out_of_range"],
+    draft.data.signals.map(({ name, reference }) => [name, reference?.name]),
+    [
+      ["other", undefined],
+      ["colour", "colour"],
+      ["age", "age"],
+    ],
   );
-  assert.equal(
-    age?.anomalies.reduce((sum, { count }) => sum + count, 0),
-    1000,
-  );
-  assert.ok(age?.anomalies.every(({ reference_share }) => reference_share === 0));
-  assert.deepEqual(
-    colour?.anomalies.map(({ kind }) => kind),
-    ["null", "unseen_category"],
-  );
-  assert.ok(Math.abs(colour!.anomalies[1]!.share - 0.25) < 0.05);
+  assert.equal(draft.data.signals[1]?.anomalies[0]?.reference_share, 0);
+  assert.deepEqual([draft.data.signal_count, draft.data.note], [3, "left out"]);
 });
 
 test("without a reference, or switched off, the report says why nothing is compared", () => {
