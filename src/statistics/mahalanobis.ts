@@ -125,6 +125,17 @@ export function mahalanobisScore(scorer: MahalanobisScorer, row: ArrayLike<numbe
   return Math.max(0, score);
 }
 
+/**
+ * The score that a row of the fit would have if the fit had been made without it: rows that a fit has seen look more usual to it than new ones do,
+ * the more so the fewer there are. By the formula of Sherman and Morrison for a covariance without one row: exact where it was not shrunk, and as
+ * if the numbers of a row contributed alike where it was shrunk to their variances.
+ * @param count rows of the fit
+ */
+export function leaveOneOutScore(score: number, { columns, shrinkage }: MahalanobisFit, count: number): number {
+  const left = 1 - ((1 - shrinkage + shrinkage / columns.length) * score) / (count - 1);
+  return (count * score) / ((count - 1) * Math.max(1e-3, left));
+}
+
 /** Puts the deviations of least distance in the place of missing ones: a linear system of their number. @returns false: there are too many */
 function fillIn({ width, inverse, deviations }: MahalanobisScorer, missing: readonly number[]): boolean {
   const size = missing.length;

@@ -1,4 +1,10 @@
-import { createMahalanobisScorer, fitMahalanobis, type MahalanobisFit, mahalanobisScore } from "./mahalanobis.ts";
+import {
+  createMahalanobisScorer,
+  fitMahalanobis,
+  leaveOneOutScore,
+  type MahalanobisFit,
+  mahalanobisScore,
+} from "./mahalanobis.ts";
 import { quantile } from "./quantile.ts";
 import { createRandomSource, type RandomSource } from "./random.ts";
 import { createRowMoments, type RowMoments, recordRow } from "./row-moments.ts";
@@ -8,7 +14,7 @@ const maxSampledNumbers = 2 ** 19;
 
 /** What whole rows are like, with the score that tells unusual ones. */
 export interface SpreadOfRows extends MahalanobisFit {
-  /** The score that a share `probability` of the rows does not exceed. */
+  /** The score that a share `probability` of rows does not exceed, rows that the fit has not seen. */
   readonly threshold: number;
 }
 
@@ -54,7 +60,7 @@ export class RowSpread {
       fit.columns.forEach((column, k) => {
         row[k] = this.#sample[i * width + column] as number; // a row of the sample
       });
-      return mahalanobisScore(scorer, row);
+      return leaveOneOutScore(mahalanobisScore(scorer, row), fit, count);
     });
     return { ...fit, threshold: quantile(scores.sort(), probability) };
   }

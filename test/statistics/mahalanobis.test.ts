@@ -3,8 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { choleskyFactor, inverseOf } from "../../src/statistics/cholesky.ts";
-import { createMahalanobisScorer, fitMahalanobis, mahalanobisScore } from "../../src/statistics/mahalanobis.ts";
-import { createRowMoments, recordRow } from "../../src/statistics/row-moments.ts";
+import {
+  createMahalanobisScorer,
+  fitMahalanobis,
+  leaveOneOutScore,
+  mahalanobisScore,
+} from "../../src/statistics/mahalanobis.ts";
+import { centralMoments, createRowMoments, recordRow, rowMeans } from "../../src/statistics/row-moments.ts";
 import { ledoitWolf } from "../../src/statistics/shrunk-covariance.ts";
 import { assertClose } from "./close.ts";
 
@@ -89,6 +94,26 @@ it("there is no score where too many numbers are missing", () => {
   const scorer = createMahalanobisScorer(new Float64Array(size), identity);
   assert.ok(Number.isNaN(mahalanobisScore(scorer, new Array(size).fill(Number.NaN))));
   assert.equal(mahalanobisScore(scorer, new Array(size).fill(2)), 4 * size);
+});
+
+describe("a score of a row of the fit, as if the fit had been made without it", () => {
+  it("is just that where the covariance was not shrunk", () => {
+    const { rows } = cases[3]!;
+    const fit = (of: readonly (readonly number[])[]) => {
+      const moments = momentsOf(of);
+      const covariance = centralMoments(moments).products.map((product) => product / moments.count);
+      const inverseCovariance = inverseOf(choleskyFactor(covariance, 6)!, 6);
+      return { columns: [0, 1, 2, 3, 4, 5], mean: rowMeans(moments), inverseCovariance, shrinkage: 0 };
+    };
+    const whole = fit(rows);
+    const scorer = createMahalanobisScorer(whole.mean, whole.inverseCovariance);
+    for (const index of [0, 7, 50]) {
+      const without = fit(rows.toSpliced(index, 1));
+      const expected = mahalanobisScore(createMahalanobisScorer(without.mean, without.inverseCovariance), rows[index]!);
+      const actual = leaveOneOutScore(mahalanobisScore(scorer, rows[index]!), whole, rows.length);
+      assertClose([actual], [expected], 1e-7);
+    }
+  });
 });
 
 describe("a fit", () => {
