@@ -72,6 +72,8 @@ export class ModelMonitors implements Observer, Annotators {
   #lastMonitor: ModelMonitor | undefined;
   readonly #history: ServerHistory;
   #readRuntimeBytes: () => number = () => 0;
+  /** Those whose failure was logged. */
+  readonly #failedAnnotators = new WeakSet<Annotator>();
   #cancelTick: (() => void) | undefined;
   #isStopped = false;
 
@@ -138,12 +140,14 @@ export class ModelMonitors implements Observer, Annotators {
     return this.#find(model)?.annotators ?? noAnnotators;
   }
 
-  onLeftOut(model: ModelDescription, { monitor }: Annotator, reason: LeftOutReason, error?: unknown): void {
+  onLeftOut(model: ModelDescription, annotator: Annotator, reason: LeftOutReason, error?: unknown): void {
     const { name, version } = model;
+    const { monitor } = annotator;
     this.#find(model)?.context.drop(monitor, reason === "failed" ? "exception" : reason);
-    if (error === undefined) return;
-    const fields = { model: name, version, monitor, error };
-    this.#options.report("error", "an answer goes without what was asked for beside it", fields);
+    if (error === undefined || this.#failedAnnotators.has(annotator)) return;
+    this.#failedAnnotators.add(annotator);
+    const message = "an answer goes without what was asked for beside it; further failures are only counted";
+    this.#options.report("error", message, { model: name, version, monitor, error });
   }
 
   /** What is known at this moment. @param modelName only this model; empty: all. @param modelVersion only this version; empty: all */

@@ -71,6 +71,7 @@ export class ModelScorePart implements ModelPart {
       (error: unknown) => {
         this.#underWay--;
         this.#onFailure(error);
+        this.#context.drop(this.name, "unavailable", rows);
       },
     );
   }
@@ -84,14 +85,19 @@ export class ModelScorePart implements ModelPart {
     into.anomalies = { ...into.anomalies, ...this.#series.report(nowMs), detector: name, note: this.#failure };
   }
 
-  async #annotate({ request, rows }: AnsweredRequest): Promise<Annotation> {
-    return { output: scoreTensor(await this.#scores.score(request.inputs, rows)) };
+  async #annotate({ request, rows }: AnsweredRequest): Promise<Annotation | undefined> {
+    try {
+      return { output: scoreTensor(await this.#scores.score(request.inputs, rows)) };
+    } catch (error) {
+      this.#onFailure(error);
+      return undefined;
+    }
   }
 
+  /** Says why the detector does not answer, in the report and once in the log. */
   #onFailure(error: unknown): void {
     const wasWell = this.#failure === "";
     this.#failure = `the detector '${this.#model.name}' does not answer: ${error instanceof Error ? error.message : String(error)}`;
-    this.#context.drop(this.name, "unavailable");
     if (!wasWell) return;
     const { name: model, version } = this.#context.description;
     this.#context.report("warn", "the anomaly detector does not answer; further failures are only counted", {
