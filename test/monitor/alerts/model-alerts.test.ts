@@ -115,7 +115,7 @@ test("a window that is seen again is no further one in a row", () => {
   alerts.open();
   const evaluate = (atMs: number, endMs: number) => {
     const window = { from: toTimestamp(0), to: toTimestamp(endMs), rows: 1000 };
-    const data = { ...emptyData(""), reference: "r", window, drifted_signals: 1 };
+    const data = { ...emptyData(""), reference: "r", compared_window: window, drifted_signals: 1 };
     alerts.evaluate(reportOf({ data }), atMs);
     return board.alerts()[0]?.state;
   };
