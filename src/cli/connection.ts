@@ -44,6 +44,21 @@ export async function withClient<T>(
   }
 }
 
+/** As {@link withClient}, with a client for each server by itself. */
+export async function withClients<T>(
+  addresses: readonly string[],
+  timeoutSeconds: number,
+  work: (clients: readonly InferenceClient[]) => Promise<T>,
+): Promise<T> {
+  const clients: InferenceClient[] = [];
+  try {
+    for (const address of addresses) clients.push(connect(address, timeoutSeconds));
+    return await work(clients);
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
+
 /** @throws UsageError for an address that is none. */
 function connect(address: string, timeoutSeconds: number): InferenceClient {
   try {

@@ -1,12 +1,13 @@
 import { ClientError } from "../client/client-error.ts";
 import type { InferenceClient } from "../client/inference-client.ts";
 import { InferenceError } from "../errors.ts";
+import type { Outcome, OutcomeResult } from "../outcome.ts";
 import { type Table, tableFormats } from "../training/table.ts";
 import { openTable } from "../training/table-file.ts";
 import type { CommandOption, OptionValues } from "./arguments.ts";
 import { ProgressDisplay } from "./bulk/progress-display.ts";
 import { type CommandContext, defineCommand, type ExitCode, write } from "./command.ts";
-import { addressPositional, connectionOptions, jsonOption, withClient } from "./connection.ts";
+import { addressPositional, connectionOptions, jsonOption, withClients } from "./connection.ts";
 import { formatJson } from "./json-text.ts";
 import { type OutcomePlan, planOutcomes, readOutcomes } from "./outcomes/outcome-table.ts";
 import { OutcomeTally } from "./outcomes/outcome-tally.ts";
@@ -72,9 +73,16 @@ export const outcomesCommand = defineCommand(
     description: [
       "Reads a table of outcomes and reports them to the server that predicted, which works out from them how good the model is. Prints how many counted, and why others did not.",
       "Columns: `prediction_id` and, where a request had several rows, `row`; or `prediction_token`, in base64; and `truth`. `sluice stream --prediction-ids` and `--prediction-tokens` write them. A column `weight` says how much an outcome counts, `observed_at` (ISO 8601 or epoch seconds) when it turned out.",
+      "Several addresses: an outcome whose prediction the first server does not know is reported to the next one.",
       "Reporting a table twice is safe: what counted already is a duplicate. Exit code 1: some outcomes do not count, or the report was not completed.",
     ],
-    positionals: [addressPositional, { name: "model", description: "Name of the model that predicted." }],
+    positionals: [
+      {
+        name: "address,...",
+        description: `${addressPositional.description} Several with commas between: those that shared the predictions.`,
+      },
+      { name: "model", description: "Name of the model that predicted." },
+    ],
     options,
     examples: [
       {
@@ -92,19 +100,22 @@ export const outcomesCommand = defineCommand(
     const format = given.inputFormat === "auto" ? undefined : given.inputFormat;
     const table = await openTable(given.input, context.stdin, format);
     const plan = planOutcomes(table, given.truth);
-    return await withClient(address, given.timeout, (client) => report({ client, model, table, plan }, given, context));
+    return await withClients(address.split(","), given.timeout, (clients) =>
+      report({ clients, model, table, plan }, given, context),
+    );
   },
 );
 
 interface ReportJob {
-  readonly client: InferenceClient;
+  /** One for each server. */
+  readonly clients: readonly InferenceClient[];
   readonly model: string;
   readonly table: Table;
   readonly plan: OutcomePlan;
 }
 
 async function report(job: ReportJob, given: OutcomesOptions, context: CommandContext): Promise<ExitCode> {
-  const watched = await watchedModel(job.client, job.model, given.modelVersion);
+  const [first] = await Promise.all(job.clients.map((client) => watchedModel(client, job.model, given.modelVersion)));
   const tally = new OutcomeTally();
   const startMs = performance.now();
   let doneBytes = 0;
@@ -121,11 +132,11 @@ async function report(job: ReportJob, given: OutcomesOptions, context: CommandCo
       modelName: job.model,
       modelVersion: given.modelVersion,
       isCorrection: given.correction,
-      readTruth: truthReader(watched, given.truthKind),
+      readTruth: truthReader(first, given.truthKind),
       rowsPerBatch: outcomesPerCall,
     };
     for await (const { firstRow, outcomes, endByte } of readOutcomes(job.table, job.plan, reading)) {
-      tally.add(firstRow, await job.client.reportOutcomes(outcomes));
+      tally.add(firstRow, await reportToAll(job.clients, outcomes));
       doneBytes = endByte;
     }
   } catch (error) {
@@ -139,6 +150,29 @@ async function report(job: ReportJob, given: OutcomesOptions, context: CommandCo
   }
   await write(context.stdout, given.json ? `${formatJson(tally.json)}\n` : tally.text);
   return tally.unsettled === 0 ? 0 : 1;
+}
+
+/** Reports to one server after the other what those before do not know. */
+async function reportToAll(
+  clients: readonly InferenceClient[],
+  outcomes: readonly Outcome[],
+): Promise<readonly OutcomeResult[]> {
+  const results: OutcomeResult[] = [];
+  let open = outcomes.map((outcome, index) => ({ outcome, index }));
+  for (const client of clients) {
+    const found = await client.reportOutcomes(open.map(({ outcome }) => outcome));
+    for (const [i, { index }] of open.entries()) results[index] = found[i] ?? results[index] ?? nothingSaid;
+    open = open.filter((_, i) => isElsewhere(found[i]));
+    if (open.length === 0) break;
+  }
+  return results;
+}
+
+const nothingSaid: OutcomeResult = { status: "UNSPECIFIED", message: "" };
+
+/** Another server may know the prediction. */
+function isElsewhere(result: OutcomeResult | undefined): boolean {
+  return result?.status === "FOREIGN" || result?.status === "UNKNOWN";
 }
 
 /**

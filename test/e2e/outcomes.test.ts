@@ -141,6 +141,9 @@ suite("outcomes", () => {
         "DUPLICATE",
       ]);
       assert.equal((await accuracy(replica)).sample_count, "4");
+      const table = `prediction_id,row,truth\n${id},1,0\nnobody,0,0\n`;
+      const both = await runCommand(["outcomes", `${other.grpcAddress},${server.grpcAddress}`, model, "--json"], table);
+      assert.match(both.out, /"status":"accepted","count":1,"first_row":0.*"status":"unknown","count":1,"first_row":1/);
       assert.deepEqual(
         await statuses(byToken, unrelated),
         byToken.map(() => "FORGED"),

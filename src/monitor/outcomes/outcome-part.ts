@@ -10,7 +10,7 @@ import type { ModelOutcomes, OutcomeSettings } from "./model-outcomes.ts";
 import { presentCounts } from "./outcome-counts.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { ReadPrediction } from "./prediction-store.ts";
-import { PredictionTokens } from "./prediction-tokens.ts";
+import { PredictionTokens, type TokenBatch } from "./prediction-tokens.ts";
 
 /** Longest wait of an answer for its tokens: those of a million rows. */
 const tokenTimeoutMs = 5_000;
@@ -116,25 +116,32 @@ export class OutcomePart implements ModelPart {
   }
 
   #giveTokens(
-    { response }: AnsweredRequest,
+    answered: AnsweredRequest,
     { reader, tokens }: Watched,
   ): Annotation | undefined | Promise<Annotation | undefined> {
-    const { clock } = this.#context;
-    const atMs = clock.nowMs();
-    const rows = reader.open(response, atMs);
+    const atMs = this.#context.clock.nowMs();
+    const rows = reader.open(answered.response, atMs);
     if (rows === 0) return undefined;
     this.#model?.addTokens(rows);
     const batch = tokens.begin(rows);
-    const isComplete = batch.next(reader);
-    reader.close();
-    if (isComplete) return { output: batch.tensor };
+    /** The next slice; others have turned the reader to theirs meanwhile. */
+    const next = () => {
+      reader.open(answered.response, atMs);
+      const isComplete = batch.next(reader);
+      reader.close();
+      return isComplete;
+    };
+    return next() ? { output: batch.tensor } : this.#tokensInTurns(answered, batch, next);
+  }
+
+  /** Goes on in the next turns of the event loop, until all tokens are made or nobody waits for them. */
+  #tokensInTurns(answered: AnsweredRequest, batch: TokenBatch, next: () => boolean): Promise<Annotation | undefined> {
+    const { clock } = this.#context;
     return new Promise((resolve, reject) => {
       const goOn = () => {
         try {
-          reader.open(response, atMs); // others have turned it to theirs
-          const isDone = batch.next(reader);
-          reader.close();
-          if (isDone) resolve({ output: batch.tensor });
+          if (answered.isOver) resolve(undefined);
+          else if (next()) resolve({ output: batch.tensor });
           else clock.soon(goOn);
         } catch (error) {
           reject(error);
