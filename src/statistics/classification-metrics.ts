@@ -57,6 +57,29 @@ export function classificationMetrics(
   ];
 }
 
+/** The few metrics that tell how a classifier does over time: accuracy, macro F1, log loss and area under the curve, with fewer bounds. */
+export function headlineMetrics(state: Classification, zeroDivision: ZeroDivision): readonly MeasuredMetric[] {
+  const rows = totalOf(state, "rows");
+  if (rows <= 0) return [];
+  const totals = totalsOf(state.confusion);
+  const { countPerWeight } = weightingOf(state, "rows", "weight", "squaredWeight");
+  const share = accuracy(totals);
+  const { value, isZeroDivision } = averagedMetric(totals, "f_beta", "macro", { zeroDivision });
+  return [
+    ...measured("accuracy", "", share, rows, wilsonInterval(share, countPerWeight * totals.total)),
+    ...measured("f1", "macro", value, rows, undefined, { isZeroDivision }),
+    ...meanLoss(state, "log_loss", "logLoss", "squaredLogLoss"),
+    ...wholeArea(state),
+  ];
+}
+
+/** Of the positive class where there are two, else the mean over all. */
+function wholeArea(state: Classification): readonly MeasuredMetric[] {
+  const areas = state.histograms.map((histogram) => binnedRocAuc(histogram)?.value);
+  if (areas.length === 0) return [];
+  return measured("roc_auc", areas.length === 1 ? "" : "macro", meanOfAll(areas), totalOf(state, "scoredRows"));
+}
+
 /** What a unit of weight stands for. */
 interface Weighting {
   /** Rows. */
@@ -113,16 +136,10 @@ function scoreMetrics(state: Classification, labels: readonly string[]): readonl
   const rows = totalOf(state, "scoredRows");
   if (rows <= 0) return [];
   const weight = totalOf(state, "scoredWeight");
-  const { countPerWeight } = weightingOf(state, "scoredRows", "scoredWeight", "scoredSquaredWeight");
-  const mean = (name: MetricName, sum: LossName, squares: LossName) => {
-    const value = lossOf(state, sum) / weight;
-    const variance = Math.max(0, lossOf(state, squares) / weight - value * value);
-    const error = Math.sqrt(variance / (countPerWeight * weight));
-    return measured(name, "", value, rows, meanInterval(value, error, 0));
-  };
+  const { countPerWeight } = scoredWeighting(state);
   return [
-    ...mean("log_loss", "logLoss", "squaredLogLoss"),
-    ...mean("brier", "brier", "squaredBrier"),
+    ...meanLoss(state, "log_loss", "logLoss", "squaredLogLoss"),
+    ...meanLoss(state, "brier", "brier", "squaredBrier"),
     ...measured("ece", "", calibrationError(state.calibration), rows),
     ...rankMetrics(state, labels, rows, countPerWeight),
     ...options.topKs.flatMap((k, index) => {
@@ -130,6 +147,23 @@ function scoreMetrics(state: Classification, labels: readonly string[]): readonl
       return measured("top_k", "", share, rows, wilsonInterval(share, countPerWeight * weight), { parameter: k });
     }),
   ];
+}
+
+function scoredWeighting(state: Classification): Weighting {
+  return weightingOf(state, "scoredRows", "scoredWeight", "scoredSquaredWeight");
+}
+
+function meanLoss(
+  state: Classification,
+  name: MetricName,
+  sum: LossName,
+  squares: LossName,
+): readonly MeasuredMetric[] {
+  const weight = totalOf(state, "scoredWeight");
+  const value = lossOf(state, sum) / weight;
+  const variance = Math.max(0, lossOf(state, squares) / weight - value * value);
+  const error = Math.sqrt(variance / (scoredWeighting(state).countPerWeight * weight));
+  return measured(name, "", value, totalOf(state, "scoredRows"), meanInterval(value, error, 0));
 }
 
 /** Of the positive class where there are two, with an empty label; else of each class against the others, and their plain mean. */

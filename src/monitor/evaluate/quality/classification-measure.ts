@@ -11,7 +11,7 @@ import {
   revertClassification,
   totalOf,
 } from "../../../statistics/classification.ts";
-import { classificationMetrics } from "../../../statistics/classification-metrics.ts";
+import { classificationMetrics, headlineMetrics } from "../../../statistics/classification-metrics.ts";
 import { confusionMatrix } from "../../../statistics/confusion.ts";
 import type { QualityMeasure } from "./quality-measure.ts";
 
@@ -42,6 +42,7 @@ export function createClassificationMeasure(rules: ClassificationRules): Quality
     merge: mergeClassification,
     rows: (state) => totalOf(state, "rows"),
     metrics: (state) => classificationMetrics(state, { labels, betas, zeroDivision }),
+    headline: (state) => headlineMetrics(state, zeroDivision),
     confusion(state) {
       const counts = confusionMatrix(state.confusion);
       return counts && { labels, counts: counts.map(Math.round) };

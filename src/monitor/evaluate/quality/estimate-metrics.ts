@@ -27,6 +27,12 @@ export function estimateMetrics(seen: SeenPredictions, rules: ClassificationRule
   ];
 }
 
+/** The few of them that a history tells of every block. */
+export function headlineEstimates(seen: SeenPredictions): readonly MeasuredMetric[] {
+  const rows = estimatedRows(seen.estimate);
+  return [...estimatedMetric("accuracy", "", estimatedAccuracy(seen.estimate), rows), ...certainty("confidence", seen)];
+}
+
 /** Where there are two classes those of the positive one, else of each against all others. */
 function classEstimates({ estimate }: SeenPredictions, rules: ClassificationRules): readonly MeasuredMetric[] {
   const { labels, positiveClass } = rules;

@@ -6,6 +6,8 @@ export interface QualityBlock<Judged, Seen> {
   predictions: number;
   /** Rows whose truth is known. */
   outcomes: number;
+  /** Raised with every change, so that whoever works something out of the block knows whether it still holds. */
+  revision: number;
   /** Made with the first outcome: most blocks of a long label horizon have none for long. */
   judged: Judged | undefined;
   /** Made with the first prediction that was looked at. */
@@ -55,7 +57,7 @@ export class QualityBlocks<Judged, Seen> {
   constructor(options: QualityBlocksOptions<Judged, Seen>) {
     const { blockMs, windowBlocks, labelHorizonMs, maxBlocks } = options;
     this.#options = options;
-    const create = () => ({ predictions: 0, outcomes: 0, judged: undefined, seen: undefined });
+    const create = () => ({ predictions: 0, outcomes: 0, revision: 0, judged: undefined, seen: undefined });
     const horizonBlocks = Math.ceil(labelHorizonMs / blockMs) + 1;
     const kept = Math.max(windowBlocks, Math.min(horizonBlocks, maxBlocks));
     this.#fineBlocks = kept;
@@ -91,8 +93,10 @@ export class QualityBlocks<Judged, Seen> {
   /** Where predictions that are looked at now are counted. */
   seenAt(nowMs: number): Seen | undefined {
     const block = this.#fine.at(nowMs, nowMs);
-    if (block !== undefined) block.seen ??= this.#options.createSeen();
-    return block?.seen;
+    if (block === undefined) return undefined;
+    block.seen ??= this.#options.createSeen();
+    block.revision += 1;
+    return block.seen;
   }
 
   /**
@@ -109,6 +113,7 @@ export class QualityBlocks<Judged, Seen> {
       if (block === undefined) continue;
       block.judged ??= this.#options.createJudged();
       block.outcomes += change(block.judged);
+      block.revision += 1;
       isFound = true;
     }
     return isFound;
@@ -127,6 +132,7 @@ export class QualityBlocks<Judged, Seen> {
       const longer = this.#coarse?.at(startMs, endMs);
       if (longer === undefined) continue;
       longer.predictions += state.predictions;
+      longer.revision += 1;
       if (state.seen === undefined) continue;
       longer.seen ??= this.#options.createSeen();
       if (longer.seen !== undefined) this.#options.mergeSeen(longer.seen, state.seen);

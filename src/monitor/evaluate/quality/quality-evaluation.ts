@@ -1,7 +1,7 @@
 import { type ConfusionMatrix, type MetricValue, toTimestamp } from "../../../model/package-messages.ts";
 import type { MeasuredMetric } from "../../../statistics/measured-metric.ts";
 import { estimatedRows } from "../../../statistics/quality-estimate.ts";
-import type { CalibrationBin, Metric, QualityPoint, Window } from "../../monitor-report.ts";
+import type { CalibrationBin, Metric, Window } from "../../monitor-report.ts";
 import type { ClassificationRules } from "./classification-measure.ts";
 import { estimateMetrics } from "./estimate-metrics.ts";
 import type { QualityBlocks, QualityWindow } from "./quality-blocks.ts";
@@ -36,12 +36,6 @@ export interface QualityEvaluation {
   /** Latest predictions that were looked at, by class. */
   readonly predictedCounts: readonly number[];
 }
-
-/** Intervals of the history that a report tells. */
-export const maxHistoryPoints = 120;
-
-/** What the history tells of each interval: a line each in a chart. */
-const historyMetrics: ReadonlySet<string> = new Set(["accuracy", "f1", "log_loss", "roc_auc", "rmse", "mae", "r2"]);
 
 type SeenWindow<Judged> = QualityWindow<Judged, SeenPredictions>;
 
@@ -78,61 +72,6 @@ function estimatesOf<Judged>(
 ): readonly MeasuredMetric[] {
   if (rules === undefined || seen === undefined) return [];
   return estimatedRows(seen.estimate) >= minSamples ? estimateMetrics(seen, rules) : [];
-}
-
-/**
- * Metrics and estimates over time, oldest first: of single blocks, or of as many together as keep the points few. It reaches as far back behind
- * the labels as they are late.
- * @param fromMs beginning of the window whose truth is known; undefined: there is none
- */
-export function qualityHistory<Judged>(
-  sources: QualitySources<Judged>,
-  fromMs: number | undefined,
-  nowMs: number,
-): readonly QualityPoint[] {
-  const { blocks: held, measure, watch } = sources;
-  const { blockMs, blocks } = held.since(2 * (fromMs ?? nowMs) - nowMs, nowMs, maxHistoryPoints);
-  const [oldest] = blocks;
-  if (oldest === undefined) return [];
-  const together = Math.max(1, Math.ceil((nowMs - oldest.startMs) / blockMs / maxHistoryPoints));
-  const points = new Map<number, { judged: Judged | undefined; seen: SeenPredictions | undefined }>();
-  for (const { startMs, state } of blocks) {
-    const endMs = (Math.floor(startMs / (together * blockMs)) + 1) * together * blockMs;
-    const point = points.get(endMs) ?? { judged: undefined, seen: undefined };
-    points.set(endMs, point);
-    if (state.judged !== undefined) {
-      point.judged ??= measure.create();
-      measure.merge(point.judged, state.judged);
-    }
-    if (state.seen !== undefined && watch !== undefined) {
-      point.seen ??= watch.create();
-      watch.merge(point.seen, state.seen);
-    }
-  }
-  return [...points].flatMap(([endMs, point]) => pointOf(sources, Math.min(endMs, nowMs), point.judged, point.seen));
-}
-
-function pointOf<Judged>(
-  { measure, rules }: QualitySources<Judged>,
-  atMs: number,
-  judged: Judged | undefined,
-  seen: SeenPredictions | undefined,
-): readonly QualityPoint[] {
-  const metrics = judged === undefined ? [] : measure.metrics(judged).filter(isOfHistory);
-  const estimates =
-    seen === undefined || rules === undefined ? [] : estimateMetrics(seen, rules).filter(({ label }) => label === "");
-  if (metrics.length + estimates.length === 0) return [];
-  return [
-    {
-      at: toTimestamp(atMs),
-      metrics: metrics.map((metric) => toMetric(metric)),
-      estimates: estimates.map((metric) => toMetric(metric)),
-    },
-  ];
-}
-
-function isOfHistory({ name, label }: MeasuredMetric): boolean {
-  return historyMetrics.has(name) && (label === "" || label === "macro");
 }
 
 /** A metric as reports tell it. @param expected by the reference profile, any metrics */

@@ -19,6 +19,8 @@ export interface QualityMeasure<State> {
   rows(state: State): number;
   /** All metrics that can be worked out. */
   metrics(state: State): readonly MeasuredMetric[];
+  /** The few of them that a history tells of every block. */
+  headline(state: State): readonly MeasuredMetric[];
   /** Undefined: the task has no classes, or too many. */
   confusion(state: State): ConfusionMatrix | undefined;
   /** Empty: the task has no probabilities. */

@@ -12,14 +12,9 @@ import { LabelDelays } from "./label-delays.ts";
 import type { OutcomeSeries } from "./outcome-series.ts";
 import type { PredictionSeries } from "./prediction-series.ts";
 import { QualityBlocks } from "./quality-blocks.ts";
-import {
-  evaluateQuality,
-  type QualityEvaluation,
-  type QualitySources,
-  qualityHistory,
-  toMetric,
-} from "./quality-evaluation.ts";
+import { evaluateQuality, type QualityEvaluation, type QualitySources, toMetric } from "./quality-evaluation.ts";
 import { observeQuality } from "./quality-gauges.ts";
+import { QualityHistory } from "./quality-history.ts";
 import type { QualityMeasure } from "./quality-measure.ts";
 import { maxBlocks } from "./quality-setup.ts";
 import type { PredictionWatch, SeenPredictions } from "./seen-predictions.ts";
@@ -56,6 +51,7 @@ export class QualityPart<Judged> implements ModelPart {
   readonly #parts: QualityParts<Judged>;
   readonly #blocks: QualityBlocks<Judged, SeenPredictions>;
   readonly #sources: QualitySources<Judged>;
+  readonly #history: QualityHistory<Judged>;
   /** Chooses predictions that are looked at before their truth is known. */
   readonly #sampler: RowSampler;
   #adaptedMs = 0;
@@ -86,6 +82,7 @@ export class QualityPart<Judged> implements ModelPart {
     });
     const { minSamples } = config.quality;
     this.#sources = { blocks: this.#blocks, measure, watch: classes?.watch, rules: classes?.rules, minSamples };
+    this.#history = new QualityHistory(this.#sources);
     this.#sampler = new RowSampler(config.quality.maxRowsPerSecond);
     this.#predictions = series.counter(instruments.predictions);
     this.#corrections = series.counter(instruments.labelCorrections);
@@ -152,7 +149,7 @@ export class QualityPart<Judged> implements ModelPart {
       estimates: evaluation.estimates.map((metric) => toMetric(metric, expected)),
       window_estimates: evaluation.windowEstimates.map((metric) => toMetric(metric, expected)),
       estimates_calibrated: this.#parts.classes?.watch.isCalibrated ?? false,
-      history: qualityHistory(this.#sources, evaluation.fromMs, nowMs),
+      history: this.#history.points(evaluation.fromMs, nowMs),
       predicted_counts: evaluation.predictedCounts,
       min_samples: config.quality.minSamples,
     };

@@ -22,6 +22,7 @@ export function createRegressionMeasure(outputs: number): QualityMeasure<Regress
     merge: mergeRegression,
     rows: regressionRows,
     metrics: (state) => regressionMetrics(state),
+    headline: (state) => regressionMetrics(state).filter(({ label }) => label === ""),
     confusion: () => undefined,
     calibration: () => [],
   };

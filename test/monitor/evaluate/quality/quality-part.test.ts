@@ -294,6 +294,8 @@ test("the history tells single blocks while they are near, and few points howeve
     near.map(({ metrics }) => metrics.find(({ name }) => name === "accuracy")?.value),
     [0, 1, 0, 1, 0],
   );
+  for (let row = 0; row < 30; row++) subject.tell(scored(0.9), 1, { agoMs: 5 * minute });
+  assert.equal(subject.report().history[0]?.metrics[0]?.value, 0.5, "a late truth changes the point of its block");
   const far = new QualitySubject(twoScores);
   for (let row = 0; row < 5000; row++) far.tell(scored(0.9), 1, { agoMs: 3 * day + row * minute });
   assert.ok(far.report().history.length > 20);
