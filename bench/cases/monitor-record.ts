@@ -2,6 +2,9 @@ import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { resolveConfig } from "../../src/config.ts";
 import type { RequestContext } from "../../src/inference.ts";
+import { maxModelVersions } from "../../src/monitor/telemetry/attribute-values.ts";
+import { maxDataLines } from "../../src/monitor/telemetry/data-instruments.ts";
+import { instruments } from "../../src/monitor/telemetry/instruments.ts";
 import { LatencyObserver } from "../../src/monitor/telemetry/latency-observer.ts";
 import { createProducer } from "../../src/monitor/telemetry/producer.ts";
 import { PrometheusReader } from "../../src/monitor/telemetry/prometheus-reader.ts";
@@ -169,37 +172,60 @@ async function measureCalls(options: BenchOptions): Promise<Line[]> {
   return lines;
 }
 
-/** The part that no scrape can share with requests: reading all series, and their text. The event loop waits for its longest turn. */
-async function measureScrape({ pairs }: BenchOptions): Promise<Line[]> {
-  const modelCount = 500;
+/** The largest configuration: as many model versions as have series of their own, and histograms of features beside them. */
+function createLargestRegistry(): SeriesRegistry {
   const registry = new SeriesRegistry();
   const observer = new LatencyObserver(registry);
-  for (let index = 0; index < modelCount; index++) {
+  for (let index = 0; index < maxModelVersions; index++) {
     const used = { ...model, name: `m${index}` };
     observer.onAdmitted(used, createRecord(index));
     observer.onEnd(used, createRecord(index));
   }
-  const reader = new PrometheusReader([createProducer(registry)]);
+  const edges = Array.from({ length: 20 }, (_, edge) => edge);
+  for (let index = 0; index < maxDataLines; index++) {
+    const group = registry.openGroup({ "sluice.model.name": "features", "sluice.model.version": "1" });
+    group.histogram(instruments.featureValue, { "sluice.feature": `f${index}` }, edges).record(3);
+  }
+  return registry;
+}
+
+/** The part that no scrape can share with requests: reading all series, and their text. The event loop waits for its longest turn. */
+async function measureScrape({ pairs }: BenchOptions): Promise<Line[]> {
+  const reader = new PrometheusReader([createProducer(createLargestRegistry())]);
   new MeterProvider({ readers: [reader] });
   const longest: number[] = [];
   const whole: number[] = [];
   for (let round = -1; round < pairs; round++) {
-    const gaps: number[] = [];
-    let last = performance.now();
-    for await (const _ of reader.text()) {
-      gaps.push(performance.now() - last);
-      last = performance.now();
-    }
+    const turns = await turnsDuring(async () => {
+      for await (const _ of reader.text());
+    });
     if (round < 0) continue;
-    longest.push(gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length * 0.99)] ?? Number.NaN);
-    whole.push(gaps.reduce((sum, gap) => sum + gap, 0));
+    longest.push(turns.toSorted((a, b) => a - b)[Math.floor(turns.length * 0.99)] ?? Number.NaN);
+    whole.push(turns.reduce((sum, turn) => sum + turn, 0));
   }
   const line = (what: string, values: readonly number[]): Line => ({
-    what: `scrape of ${modelCount} models, ${what}`,
+    what: `scrape of ${maxModelVersions} models and ${maxDataLines} features, ${what}`,
     measured: median(values),
     unit: "ms",
     estimate: estimate(values),
     estimateUnit: "ms",
   });
   return [line("whole", whole), { ...line("p99 of its turns", longest), budget: { bound: "at most", value: 10 } }];
+}
+
+/** How long the event loop was held between two of its turns while something went on, milliseconds. */
+async function turnsDuring(work: () => Promise<void>): Promise<readonly number[]> {
+  const turns: number[] = [];
+  let isDone = false;
+  let last = performance.now();
+  const tick = (): void => {
+    const now = performance.now();
+    turns.push(now - last);
+    last = now;
+    if (!isDone) setImmediate(tick);
+  };
+  setImmediate(tick);
+  await work();
+  isDone = true;
+  return turns;
 }

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { type HrTime, ValueType } from "@opentelemetry/api";
 import { millisToHrTime } from "@opentelemetry/core";
 import { emptyResource } from "@opentelemetry/resources";
@@ -11,10 +10,10 @@ import {
   type MetricData,
   type MetricProducer,
 } from "@opentelemetry/sdk-metrics";
-import type { Instrument } from "./instrument.ts";
-import type { SeriesPoint, SeriesRegistry } from "./series-registry.ts";
+import type { SeriesFamily, SeriesPoint, SeriesRegistry } from "./series-registry.ts";
+import { Turns } from "./turns.ts";
 
-/** Points converted before the event loop gets a turn; a family is converted at once, which takes a few milliseconds for the largest. */
+/** Points converted before the event loop gets a turn. */
 const pointsPerTurn = 2000;
 
 /** The instrumentation scope of everything that sluice measures. */
@@ -29,16 +28,9 @@ export function createProducer(registry: SeriesRegistry): MetricProducer {
     async collect(): Promise<CollectionResult> {
       const collected = await registry.collect();
       const endTime = millisToHrTime(registry.nowMs());
+      const turns = new Turns(pointsPerTurn);
       const metrics: MetricData[] = [];
-      let turn = 0;
-      for (const { instrument, points } of collected) {
-        turn += points.length;
-        if (turn > pointsPerTurn) {
-          turn = points.length;
-          await setImmediate();
-        }
-        metrics.push(toMetricData(instrument, points, endTime));
-      }
+      for (const family of collected) metrics.push(await toMetricData(family, endTime, turns));
       const resourceMetrics = {
         resource: emptyResource(), // readers put their own in its place
         scopeMetrics: [{ scope: { name: scopeName }, metrics }],
@@ -48,17 +40,17 @@ export function createProducer(registry: SeriesRegistry): MetricProducer {
   };
 }
 
-function toMetricData(instrument: Instrument, points: readonly SeriesPoint[], endTime: HrTime): MetricData {
+async function toMetricData({ instrument, points }: SeriesFamily, endTime: HrTime, turns: Turns): Promise<MetricData> {
   const { name, unit, description } = instrument;
   const base = {
     descriptor: { name, unit, description, valueType: ValueType.DOUBLE },
     aggregationTemporality: AggregationTemporality.CUMULATIVE,
   };
   if (instrument.kind === "histogram") {
-    const dataPoints = points.map((point) => toHistogramPoint(point, endTime));
+    const dataPoints = await turns.map(points, (point) => toHistogramPoint(point, endTime));
     return { ...base, dataPointType: DataPointType.HISTOGRAM, dataPoints };
   }
-  const dataPoints = points.map((point) => toNumberPoint(point, endTime));
+  const dataPoints = await turns.map(points, (point) => toNumberPoint(point, endTime));
   if (instrument.kind === "gauge") return { ...base, dataPointType: DataPointType.GAUGE, dataPoints };
   return { ...base, dataPointType: DataPointType.SUM, isMonotonic: instrument.kind === "counter", dataPoints };
 }

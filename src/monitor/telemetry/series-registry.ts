@@ -1,9 +1,9 @@
-import { setImmediate } from "node:timers/promises";
 import type { Attributes, HrTime } from "@opentelemetry/api";
 import { millisToHrTime } from "@opentelemetry/core";
 import type { Instrument } from "./instrument.ts";
 import { instruments } from "./instruments.ts";
 import { CounterSeries, type DropCounter, HistogramSeries, type HistogramSnapshot } from "./series.ts";
+import { Turns } from "./turns.ts";
 
 /** One series as it is collected: its attributes never change, so readers may cache what they make of the object. */
 export interface SeriesPoint {
@@ -52,6 +52,7 @@ export class SeriesGroup {
   readonly #common: Readonly<Attributes>;
   readonly #drops: Drops;
   readonly #entries = new Map<Instrument, Entry[]>();
+  #size = 0;
   #isUsed = false;
 
   constructor(startTime: HrTime, common: Readonly<Attributes>, drops: Drops) {
@@ -113,15 +114,19 @@ export class SeriesGroup {
     }
     entries.push({ ...entry, attributes: Object.freeze({ ...this.#common, ...entry.attributes }) });
     this.#entries.set(instrument, entries);
+    this.#size++;
   }
 
-  /** Adds the group's points of this moment to the lists of their instruments. @returns how many series it looked at */
-  collectInto(families: ReadonlyMap<Instrument, SeriesPoint[]>): number {
+  /** How many series it has. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds the group's points of this moment to the lists of their instruments. */
+  collectInto(families: ReadonlyMap<Instrument, SeriesPoint[]>): void {
     this.#isUsed ||= [...this.#entries.values()].some((entries) => entries.some((entry) => entry.isUsed?.() === true));
-    let looked = 0;
     for (const [instrument, entries] of this.#entries) {
       const points = families.get(instrument);
-      looked += entries.length;
       for (const { attributes, read, isUsed } of entries) {
         if (isUsed !== undefined && !this.#isUsed) continue;
         const value = read();
@@ -130,7 +135,6 @@ export class SeriesGroup {
         else points?.push({ attributes, startTime: this.startTime, value });
       }
     }
-    return looked;
   }
 }
 
@@ -233,13 +237,10 @@ export class SeriesRegistry {
   async collect(): Promise<readonly SeriesFamily[]> {
     for (const refresh of this.#refreshers) refresh();
     const families = new Map<Instrument, SeriesPoint[]>(Object.values(instruments).map((entry) => [entry, []]));
-    let looked = 0;
+    const turns = new Turns(pointsPerTurn);
     for (const group of [...this.#groups]) {
-      if (looked >= pointsPerTurn) {
-        looked = 0;
-        await setImmediate();
-      }
-      if (this.#groups.has(group)) looked += group.collectInto(families);
+      await turns.before(group.size);
+      if (this.#groups.has(group)) group.collectInto(families);
     }
     const all = [...families].map(([instrument, points]) => ({ instrument, points }));
     return all.filter(({ points }) => points.length > 0);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { instruments } from "../../../src/monitor/telemetry/instruments.ts";
+import { createProducer } from "../../../src/monitor/telemetry/producer.ts";
 import { CounterSeries, HistogramSeries } from "../../../src/monitor/telemetry/series.ts";
 import { maxSeriesPerGroup, SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
 
@@ -79,3 +81,38 @@ describe("CounterSeries", () => {
     assert.equal(dropped.value, 2);
   });
 });
+
+describe("SeriesRegistry.collect", () => {
+  it("gives the event loop a turn at least every few thousand series, however they are spread over groups and families", async () => {
+    const registry = new SeriesRegistry();
+    const series = 40_000;
+    for (let group = 0; group < series / 1000; group++) {
+      const one = registry.openGroup({ "sluice.model.name": `${group}` });
+      for (let feature = 0; feature < 1000; feature++) {
+        one.observe(instruments.driftScore, () => 0.1, { "sluice.feature": `${feature}` });
+      }
+    }
+    let families: readonly unknown[] = [];
+    const collecting = await turnsDuring(async () => {
+      families = await registry.collect();
+    });
+    assert.equal(families.length, 2, "drift and what the monitor dropped");
+    assert.ok(collecting >= series / 2000, `${collecting} turns of the event loop`);
+    const converting = await turnsDuring(() => createProducer(registry).collect());
+    assert.ok(converting >= collecting + series / 4000, `${converting} turns of the event loop`);
+  });
+});
+
+/** How often the event loop came round while something went on. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isDone = false;
+  const count = async (): Promise<void> => {
+    for (; !isDone; turns++) await setImmediate();
+  };
+  const counting = count();
+  await work();
+  isDone = true;
+  await counting;
+  return turns;
+}
