@@ -8,6 +8,7 @@ import { heavyCase } from "./heavy.ts";
 import { latencyCase } from "./latency.ts";
 import { loopDelayCase } from "./loop-delay.ts";
 import { manyStreamsCase } from "./many-streams.ts";
+import { monitorAnomalyCase } from "./monitor-anomaly.ts";
 import { monitorModelsCase } from "./monitor-models.ts";
 import { monitorOutcomesCase } from "./monitor-outcomes.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
@@ -28,6 +29,7 @@ export const benchCases: readonly BenchCase[] = [
   takeBatchCase,
   monitorRecordCase,
   monitorModelsCase,
+  monitorAnomalyCase,
   monitorOutcomesCase,
   csvCase,
   unaryCase,

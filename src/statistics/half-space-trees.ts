@@ -25,6 +25,9 @@ export interface HalfSpaceTrees {
   readonly trees: number;
   readonly height: number;
   readonly window: number;
+  /** Nodes of a tree that cut, and all of them. */
+  readonly inner: number;
+  readonly nodes: number;
   /** By inner node: the number of a row that it looks at, and where it cuts. */
   readonly features: Uint16Array;
   readonly cuts: Float64Array;
@@ -53,6 +56,8 @@ export function createHalfSpaceTrees(options: HalfSpaceTreesOptions): HalfSpaceT
     trees,
     height,
     window,
+    inner,
+    nodes,
     features: new Uint16Array(trees * inner),
     cuts: new Float64Array(trees * inner),
     masses: new Uint16Array(trees * nodes),
@@ -83,7 +88,7 @@ interface Part {
 
 /** Cuts a part of the space at a node, then both halves below it. */
 function plant(state: HalfSpaceTrees, firstNode: number, node: number, part: Part): void {
-  if (node >= 2 ** state.height - 1) return;
+  if (node >= state.inner) return;
   const { low, high, random } = part;
   const feature = Math.floor(random() * low.length);
   const [from, to] = [low[feature] as number, high[feature] as number];
@@ -104,15 +109,16 @@ function plant(state: HalfSpaceTrees, firstNode: number, node: number, part: Par
  */
 export function halfSpaceScore(state: HalfSpaceTrees, row: ArrayLike<number>, offset = 0): number {
   if (!state.isReady) return 0;
-  const { trees, height, window, masses } = state;
-  const nodes = 2 ** (height + 1) - 1;
+  const { trees, window, masses, nodes, inner } = state;
+  const smallMass = smallShare * window;
   let score = 0;
   for (let tree = 0; tree < trees; tree++) {
-    let node = 0;
-    for (let depth = 0; depth <= height; depth++) {
-      const mass = masses[tree * nodes + node] as number;
-      score += mass * 2 ** depth;
-      if (mass < smallShare * window || depth === height) break;
+    const first = tree * nodes;
+    let weight = 1;
+    for (let node = 0; ; weight *= 2) {
+      const mass = masses[first + node] as number;
+      score += mass * weight;
+      if (mass < smallMass || node >= inner) break;
       node = childOf(state, tree, node, row, offset);
     }
   }
@@ -121,14 +127,12 @@ export function halfSpaceScore(state: HalfSpaceTrees, row: ArrayLike<number>, of
 
 /** Learns from a row. The trees score by it once the window that it belongs to is full. */
 export function learnRow(state: HalfSpaceTrees, row: ArrayLike<number>, offset = 0): void {
-  const { trees, height, window, masses, latest } = state;
-  const nodes = 2 ** (height + 1) - 1;
+  const { trees, window, masses, latest, nodes, inner } = state;
   for (let tree = 0; tree < trees; tree++) {
-    let node = 0;
-    for (let depth = 0; ; depth++) {
-      const at = tree * nodes + node;
-      latest[at] = (latest[at] as number) + 1;
-      if (depth === height) break;
+    const first = tree * nodes;
+    for (let node = 0; ; ) {
+      latest[first + node] = (latest[first + node] as number) + 1;
+      if (node >= inner) break;
       node = childOf(state, tree, node, row, offset);
     }
   }
@@ -140,12 +144,13 @@ export function learnRow(state: HalfSpaceTrees, row: ArrayLike<number>, offset =
 }
 
 function childOf(state: HalfSpaceTrees, tree: number, node: number, row: ArrayLike<number>, offset: number): number {
-  const inner = 2 ** state.height - 1;
-  const value = row[offset + (state.features[tree * inner + node] as number)] as number;
+  const { inner, nodes, features, cuts, masses } = state;
+  const at = tree * inner + node;
+  const value = row[offset + (features[at] as number)] as number;
+  const cut = cuts[at] as number;
   const left = 2 * node + 1;
-  if (Number.isNaN(value)) {
-    const at = tree * (2 * inner + 1) + left;
-    return (state.masses[at + 1] as number) > (state.masses[at] as number) ? left + 1 : left;
-  }
-  return value < (state.cuts[tree * inner + node] as number) ? left : left + 1;
+  if (value < cut) return left;
+  if (value >= cut) return left + 1;
+  const mass = tree * nodes + left; // the number is missing
+  return (masses[mass + 1] as number) > (masses[mass] as number) ? left + 1 : left;
 }

@@ -4,13 +4,13 @@ import type { ModelPart, ModelPartContext } from "../../model-part.ts";
 import type { ModelReportDraft } from "../../monitor-report.ts";
 import { chooseDetector } from "./choose-detector.ts";
 import { ModelScorePart } from "./model-score-part.ts";
-import { anomalyScoreOutput, RequestScores, RowReader, sliceCost } from "./request-scores.ts";
+import { anomalyScoreOutput, RequestScores, RowReader, scoringMs } from "./request-scores.ts";
 import type { RowDetector } from "./row-detector.ts";
 import { ScoreBook } from "./score-book.ts";
 import { ScoreSeries } from "./score-series.ts";
 
-/** What scores of sampled rows may cost a second: one percent of a processor core. Wide rows are scored more rarely. */
-const costPerSecond = 10_000_000;
+/** What scores of sampled rows may take of a second, in nanoseconds: one percent of a processor core. Wide rows are scored more rarely. */
+const nsPerSecond = 10_000_000;
 
 /**
  * What scores the rows of a version, or says why nothing does.
@@ -41,7 +41,7 @@ export class AnomalyPart implements ModelPart {
   readonly #places: Int32Array;
   readonly #row: Float64Array;
   /** What may be spent on sampled rows now. */
-  #budget = costPerSecond;
+  #budget = nsPerSecond;
   #budgetMs = 0;
 
   constructor(context: ModelPartContext, detector: RowDetector, threshold: number | undefined) {
@@ -66,11 +66,11 @@ export class AnomalyPart implements ModelPart {
   onRows({ count, width, values, atMs }: SampledRows): void {
     const detector = this.#detector;
     if (atMs > this.#budgetMs) {
-      this.#budget = Math.min(costPerSecond, this.#budget + ((atMs - this.#budgetMs) / 1000) * costPerSecond);
+      this.#budget = Math.min(nsPerSecond, this.#budget + ((atMs - this.#budgetMs) / 1000) * nsPerSecond);
       this.#budgetMs = atMs;
     }
-    for (let i = 0; i < count && this.#budget >= detector.rowCost; i++) {
-      this.#budget -= detector.rowCost;
+    for (let i = 0; i < count && this.#budget >= detector.rowNs; i++) {
+      this.#budget -= detector.rowNs;
       const row = this.#row;
       for (let j = 0; j < row.length; j++) row[j] = values[i * width + (this.#places[j] as number)] as number; // places of the layout
       if (detector.isReady) this.#series.record(detector.score(row), atMs);
@@ -91,9 +91,8 @@ export class AnomalyPart implements ModelPart {
   #annotate(answered: AnsweredRequest): Annotation | undefined | Promise<Annotation | undefined> {
     const { rows, request } = answered;
     const detector = this.#detector;
-    const cost = rows * detector.rowCost;
     const { timeoutMs } = this.#context.config.anomaly;
-    if (!detector.isReady || cost > timeoutMs * sliceCost * 2) return undefined;
+    if (!detector.isReady || scoringMs(detector, rows) > timeoutMs) return undefined;
     const scores = new RequestScores(detector, this.#reader, request.inputs, rows);
     if (scores.step()) return { output: scores.tensor };
     return new Promise((resolve, reject) => {

@@ -44,8 +44,16 @@ export class RowReader {
   }
 }
 
-/** What a slice of scoring may cost: about a millisecond, after which the event loop gets its turn. */
-export const sliceCost = 500_000;
+/** How long a slice of scoring may take, in milliseconds, before the event loop gets its turn. */
+const sliceMs = 1;
+
+/** What a number of a row takes to be read, in nanoseconds. */
+const readNs = 20;
+
+/** What the scores of so many rows of a request take, in milliseconds or thereabouts. */
+export function scoringMs({ rowNs, signals }: RowDetector, rows: number): number {
+  return (rows * (rowNs + readNs * signals.length)) / 1e6;
+}
 
 /** The scores of all rows of one request, worked out a slice at a time. */
 export class RequestScores {
@@ -53,6 +61,7 @@ export class RequestScores {
   readonly #reader: RowReader;
   readonly #inputs: readonly Tensor[];
   readonly #scores: Float32Array;
+  readonly #rowsOfSlice: number;
   #next = 0;
 
   constructor(detector: RowDetector, reader: RowReader, inputs: readonly Tensor[], rows: number) {
@@ -60,12 +69,13 @@ export class RequestScores {
     this.#reader = reader;
     this.#inputs = inputs;
     this.#scores = new Float32Array(rows);
+    this.#rowsOfSlice = Math.max(1, Math.floor(sliceMs / scoringMs(detector, 1)));
   }
 
   /** Works out the next slice. @returns whether all are there */
   step(): boolean {
     const rows = this.#scores.length;
-    const end = Math.min(rows, this.#next + Math.max(1, Math.floor(sliceCost / this.#detector.rowCost)));
+    const end = Math.min(rows, this.#next + this.#rowsOfSlice);
     this.#reader.open(this.#inputs, rows);
     for (; this.#next < end; this.#next++) {
       this.#scores[this.#next] = this.#detector.score(this.#reader.read(this.#next));

@@ -12,8 +12,8 @@ export interface RowDetector {
   readonly name: "mahalanobis" | "half_space_trees";
   /** What a row is made of, in this order. A value that is missing is NaN. */
   readonly signals: readonly Signal[];
-  /** What a score costs, in multiplications or steps of about a nanosecond. */
-  readonly rowCost: number;
+  /** What a score takes, in nanoseconds or thereabouts (bench: monitor/anomaly). */
+  readonly rowNs: number;
   /** Whether rows have scores yet. */
   readonly isReady: boolean;
   /** The score of a row: the higher, the more unusual. */
@@ -26,14 +26,14 @@ export interface RowDetector {
 export class MahalanobisDetector implements RowDetector {
   readonly name = "mahalanobis";
   readonly signals: readonly Signal[];
-  readonly rowCost: number;
+  readonly rowNs: number;
   readonly isReady = true;
   readonly #scorer: MahalanobisScorer;
 
   /** @param signals those of the reference, in its order */
   constructor(signals: readonly Signal[], mean: readonly number[], inverseCovariance: readonly number[]) {
     this.signals = signals;
-    this.rowCost = 20 + (signals.length * signals.length) / 2;
+    this.rowNs = 20 + (signals.length * signals.length) / 2;
     this.#scorer = createMahalanobisScorer(mean, inverseCovariance);
   }
 
@@ -45,8 +45,8 @@ export class MahalanobisDetector implements RowDetector {
 /** Rows that trees learn from before they give scores, and from then on at a time. */
 export const treeWindow = 250;
 
-/** Ten trees of nine levels. */
-const treeCost = 300;
+/** Ten trees of nine levels, once to score and once to learn. */
+const treesNs = 1000;
 
 /**
  * Scores by trees that learn from the rows that they see. Where the reference does not tell the range of every signal, the first
@@ -55,7 +55,7 @@ const treeCost = 300;
 export class HalfSpaceDetector implements RowDetector {
   readonly name = "half_space_trees";
   readonly signals: readonly Signal[];
-  readonly rowCost: number;
+  readonly rowNs: number;
   readonly #seed: number;
   #trees: HalfSpaceTrees | undefined;
   /** Rows that will tell the ranges; empty once they have. */
@@ -64,7 +64,7 @@ export class HalfSpaceDetector implements RowDetector {
 
   constructor(signals: readonly Signal[], seed: number) {
     this.signals = signals;
-    this.rowCost = treeCost + signals.length;
+    this.rowNs = treesNs + signals.length;
     this.#seed = seed;
     const hasRanges = signals.every(({ minimum, maximum }) => Number.isFinite(minimum) && Number.isFinite(maximum));
     if (hasRanges) {
