@@ -1,4 +1,3 @@
-import { type CategoryValue, maxCategories } from "./category-counts.ts";
 import { equalMassEdges } from "./equal-mass-edges.ts";
 import { largestSummedNumber } from "./numeric-histogram.ts";
 import { QuantileSketch, type WeightedValues, weightedQuantile } from "./quantile-sketch.ts";
@@ -103,6 +102,12 @@ function binWeights({ values, weights }: WeightedValues, edges: readonly number[
   }
   return counts;
 }
+
+/** A category: a text, or an integer that fits a double. */
+export type CategoryValue = string | number;
+
+/** Most categories that a summary tells apart; the others are counted together. */
+export const maxCategories = 1000;
 
 /** Values that are counted one by one before those that are new are counted together. */
 const maxTrackedCategories = 10_000;

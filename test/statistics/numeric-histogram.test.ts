@@ -2,13 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  createCategoryCounts,
-  mergeCategoryCounts,
-  placesOf,
-  recordCategory,
-  subtractCategoryCounts,
-} from "../../src/statistics/category-counts.ts";
-import {
   areEdges,
   createNumericHistogram,
   mergeNumericHistogram,
@@ -74,24 +67,4 @@ test("edges have to ascend", () => {
   ]) {
     assert.ok(!areEdges(wrong));
   }
-});
-
-test("categories: known, other and missing ones; merged parts are the whole", () => {
-  const places = placesOf(["a", "b", 3]);
-  const of = (values: readonly (string | number | undefined)[]) => {
-    const counts = createCategoryCounts(places);
-    for (const value of values) recordCategory(counts, value);
-    return counts;
-  };
-  assert.deepEqual([...of(["a", "b", "b", 3, "3", "__proto__", "", undefined, Number.NaN]).counts], [1, 2, 1, 2, 3]);
-  const value = fc.constantFrom("a", "b", 3, "x", undefined);
-  fc.assert(
-    fc.property(fc.array(value), fc.array(value), (first, second) => {
-      const merged = of(first);
-      mergeCategoryCounts(merged, of(second));
-      assert.deepEqual(merged.counts, of([...first, ...second]).counts);
-      subtractCategoryCounts(merged, of(second));
-      assert.deepEqual(merged.counts, of(first).counts);
-    }),
-  );
 });

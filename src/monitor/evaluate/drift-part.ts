@@ -14,10 +14,14 @@ import {
   clearWindowCounts,
   createWindowCounts,
   isWindowComplete,
+  mergeWindowCounts,
   recordRows,
   type WindowCounts,
 } from "./drift-window.ts";
 import { referenceShares, toSignalProfile } from "./signal-counts.ts";
+
+/** Time that requests have between two slices of the preparation, which take about a millisecond each. */
+const preparationPauseMs = 4;
 
 /**
  * Watches how far the data of a model version is from its reference.
@@ -58,7 +62,9 @@ class DriftPart implements ModelPart {
   readonly #evaluator: DriftEvaluator;
   readonly #series: DriftSeries;
   readonly #note: string;
-  /** Fills up. */
+  /** What this front has counted since the last block. */
+  readonly #block: WindowCounts;
+  /** Fills up, block by block. */
   #window: WindowCounts;
   /** The last complete one; without rows until there is one. */
   #last: WindowCounts;
@@ -79,17 +85,20 @@ class DriftPart implements ModelPart {
     checkSeries(exported, this.#config);
     this.#series = new DriftSeries(context.series, this.#evaluator, exported, this.#config);
     const profiles = references.map((reference) => reference.profile);
+    this.#block = createWindowCounts(profiles);
     this.#window = createWindowCounts(profiles);
     this.#last = createWindowCounts(profiles);
     this.maxBytes = profiles.reduce((sum, signal) => sum + bytesOf(signal, this.#config), 0);
   }
 
   onRows(rows: SampledRows): void {
-    recordRows(this.#window, rows, this.#places);
+    recordRows(this.#block, rows, this.#places);
     if (!this.#isPrepared && !this.#isPreparing) this.#prepareLater();
   }
 
   onBlockEnd(nowMs: number): void {
+    mergeWindowCounts(this.#window, this.#block);
+    clearWindowCounts(this.#block);
     if (!this.#isPrepared || !isWindowComplete(this.#window, nowMs, this.#config)) return;
     const turns = this.#evaluator.compare(this.#window.signals);
     [this.#window, this.#last] = [this.#last, this.#window];
@@ -140,7 +149,7 @@ class DriftPart implements ModelPart {
   /** Works the laws of the scores out when there is traffic, and never long at a time. */
   #prepareLater(): void {
     this.#isPreparing = true;
-    this.#context.clock.soon(() => {
+    this.#context.clock.after(preparationPauseMs, () => {
       if (this.#isClosed) return;
       this.#isPrepared = this.#evaluator.prepare();
       if (!this.#isPrepared) this.#prepareLater();
@@ -160,12 +169,12 @@ class DriftPart implements ModelPart {
 }
 
 /**
- * Memory that a signal takes: counts of two windows, of groups and of the reference, and for each method its law (a hundred quantiles), its
+ * Memory that a signal takes: counts of two windows and a block, of groups and of the reference, and for each method its law (a hundred quantiles), its
  * history and its series.
  */
 function bytesOf({ numeric, score, categorical }: SignalProfile, { methods }: DriftConfig): number {
   const bins = (numeric ?? score)?.counts.length ?? categorical?.categories.length ?? 0;
-  return 8 * 8 * (bins + 16) + methods.length * 4096;
+  return 10 * 8 * (bins + 16) + methods.length * 4096;
 }
 
 /** Where a reference comes from, in a few words. */
