@@ -137,7 +137,7 @@ export class QualityPart<Judged> implements ModelPart {
       ...into.quality,
       task: task?.task ?? "",
       note: taskNote,
-      labels: task?.labels ?? [],
+      labels: this.#parts.classes?.rules.labels ?? [],
       predictions: this.#predictions.value,
       ...(coverage === undefined ? {} : { label_coverage: coverage }),
       ...(median === undefined ? {} : { label_delay_p50_seconds: median }),
@@ -194,10 +194,8 @@ export class QualityPart<Judged> implements ModelPart {
       isCounted = measure.record(judged, prediction, truth, weight);
       return isCounted ? 1 : 0;
     });
-    if (hasBlock && !isCounted) {
-      this.#context.drop("quality", "not_finite");
-      return;
-    }
+    if (hasBlock && !isCounted) this.#context.drop("quality", "not_finite");
+    if (!isCounted) return;
     const delayMs = Math.max(0, receivedAtMs - prediction.atMs);
     outcomeSeries.record(prediction, truth, weight);
     this.#delay.record(delayMs / 1000);

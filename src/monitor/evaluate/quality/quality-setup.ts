@@ -2,6 +2,7 @@ import { InferenceError } from "../../../errors.ts";
 import type { ScoreKind } from "../../../statistics/class-scores.ts";
 import type { ModelTask } from "../../config/model-task.ts";
 import type { MonitorConfig } from "../../config/monitor-config.ts";
+import { unknownClass } from "../../telemetry/quality-instruments.ts";
 import type { ClassificationRules } from "./classification-measure.ts";
 
 /** Most memory for the outcomes and predictions of one model version, by time; taken as blocks fill. */
@@ -14,14 +15,25 @@ const mostBlocks = 1440;
 export function classificationRules(task: ModelTask, config: MonitorConfig): ClassificationRules {
   const scores: ScoreKind = task.width === 0 ? "none" : task.width === task.labels.length ? "all" : "positive";
   return {
-    labels: task.labels,
+    labels: distinctLabels(task.labels),
     classes: task.labels.length,
     scores,
     positiveClass: task.positiveClass < 0 ? task.labels.length - 1 : task.positiveClass,
-    topKs: scores === "all" ? config.topK.filter((k) => k < task.labels.length) : [],
-    betas: config.beta.filter((beta) => beta !== 1),
+    topKs: scores === "all" ? [...new Set(config.topK)].filter((k) => k < task.labels.length) : [],
+    betas: [...new Set(config.beta)].filter((beta) => beta !== 1),
     zeroDivision: config.zeroDivision,
   };
+}
+
+/** What the labels of classes must not be, so that metrics and series can be told apart. */
+const reservedLabels: ReadonlySet<string> = new Set(["", "macro", "weighted", "micro", unknownClass]);
+
+/** Labels as metrics and series name them: one that is reserved or occurs twice, as in many label files, gets its index behind it. */
+export function distinctLabels(labels: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const isPlain = (label: string) => counts.get(label) === 1 && !reservedLabels.has(label);
+  return labels.map((label, index) => (isPlain(label) ? label : `${label}#${index}`));
 }
 
 /**

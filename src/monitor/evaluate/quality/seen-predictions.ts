@@ -39,26 +39,25 @@ export class PredictionWatch {
 
   /** @param calibrations of the reference profile */
   constructor(rules: ClassificationRules, calibrations: readonly CalibrationMap[]) {
-    const { labels, positiveClass } = rules;
-    const classes = labels.length;
+    const { labels, classes, positiveClass, scores } = rules;
     this.#rules = rules;
     this.#estimated = classes === 2 ? 1 : classes <= maxRankedClasses ? classes : 0;
     this.#probabilities = new Float64Array(classes);
     const judged = classes === 2 ? [positiveClass] : labels.map((_, index) => index);
     const found = judged.map((index) => calibrations.find(({ class_index }) => class_index === index));
-    this.isCalibrated = found.every((map) => map !== undefined);
+    this.isCalibrated = scores !== "none" && found.every((map) => map !== undefined);
     // Some classes mapped and others not would no longer compare.
     this.#maps = this.isCalibrated ? found.map((map) => usefulMap(map)) : [];
   }
 
   /** Bytes of a state. */
   get stateBytes(): number {
-    const classes = this.#rules.labels.length;
+    const { classes } = this.#rules;
     return 8 * (classes + 16 + this.#estimated * (6 + 2 * defaultScoreBins(classes)));
   }
 
   create(): SeenPredictions {
-    const classes = this.#rules.labels.length;
+    const { classes } = this.#rules;
     return {
       classCounts: new Float64Array(classes + 1),
       certainty: createMoments(2),
