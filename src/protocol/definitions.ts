@@ -44,7 +44,7 @@ function findDescriptors(folder: string): string {
  *
  * The two inference methods and the two that take outcomes are the exception: their messages are the received and the finished bytes, so that
  * tensors are not copied twice, thousands of outcomes not decoded at once, and undecodable bytes can answer INVALID_ARGUMENT (see
- * `parseInferRequest`, `encodeInferResponse`, `splitReport`, `encodeReportResults`).
+ * `parseInferRequest`, `encodeInferResponse`, `splitReport`, `ReportResponseWriter`).
  *
  * @throws InferenceError "internal" when there is no such service.
  */

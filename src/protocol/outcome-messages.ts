@@ -33,26 +33,34 @@ const streamRequestTags = { outcome: 0x0a } as const;
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * The outcomes of a ReportOutcomesRequest, each still encoded: views into the message.
- * @throws InferenceError "invalid" when it is no such message or has more than {@link maxReportedOutcomes}
+ * The outcomes of a ReportOutcomesRequest, each still encoded: views into the message, made when they are drawn.
+ * @throws InferenceError "invalid", before the first is drawn, when it is no such message or has more than {@link maxReportedOutcomes}
  */
-export function splitReport(bytes: Buffer): readonly Buffer[] {
-  const reader = new WireReader(bytes, "ReportOutcomesRequest");
-  const outcomes: Buffer[] = [];
+export function splitReport(bytes: Buffer): Iterator<Buffer, undefined> {
+  let count = 0;
+  for (const reader = reportReader(bytes); nextOutcome(reader); count++) reader.position = reader.fieldEnd();
+  if (count <= maxReportedOutcomes) return drawOutcomes(bytes);
+  throw new InferenceError(
+    "invalid",
+    `a report has ${count} outcomes, at most ${maxReportedOutcomes} are allowed: send several, or use StreamOutcomes`,
+  );
+}
+
+function* drawOutcomes(bytes: Buffer): Generator<Buffer, undefined> {
+  for (const reader = reportReader(bytes); nextOutcome(reader); ) yield reader.bytesField();
+}
+
+function reportReader(bytes: Buffer): WireReader {
+  return new WireReader(bytes, "ReportOutcomesRequest");
+}
+
+/** Turns to the length of the next outcome; false: there is none. */
+function nextOutcome(reader: WireReader): boolean {
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag !== reportTags.outcomes) {
-      reader.skip(tag, 1);
-      continue;
-    }
-    outcomes.push(reader.bytesField());
-    if (outcomes.length > maxReportedOutcomes) {
-      throw new InferenceError(
-        "invalid",
-        `a report has more than ${maxReportedOutcomes} outcomes: send several, or use StreamOutcomes`,
-      );
-    }
+    if (tag === reportTags.outcomes) return true;
+    reader.skip(tag, 1);
   }
-  return outcomes;
+  return false;
 }
 
 /**

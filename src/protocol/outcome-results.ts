@@ -14,25 +14,40 @@ function statusNumber(status: OutcomeStatus): number {
   return outcomeStatuses.indexOf(status);
 }
 
-/** A ReportOutcomesResponse: the results in order, and how many there were of each status. */
-export function encodeReportResults(results: readonly OutcomeResult[]): Buffer {
-  const counts = new Map<number, number>();
-  let size = 0;
-  for (const result of results) {
-    const status = statusNumber(result.status);
-    counts.set(status, (counts.get(status) ?? 0) + 1);
-    size += fieldSize(resultSize(result));
+/**
+ * Writes a ReportOutcomesResponse piece by piece: the results in order, then how many there were of each status. Ten thousand results at once would
+ * hold up whoever else uses the event loop.
+ */
+export class ReportResponseWriter {
+  readonly #pieces: Buffer[] = [];
+  readonly #counts = new Map<number, number>();
+
+  /** The next results. */
+  add(results: readonly OutcomeResult[]): void {
+    let size = 0;
+    for (const result of results) {
+      const status = statusNumber(result.status);
+      this.#counts.set(status, (this.#counts.get(status) ?? 0) + 1);
+      size += fieldSize(resultSize(result));
+    }
+    const writer = new WireWriter(size);
+    for (const result of results) writeResult(writer, responseTags.results, result);
+    this.#pieces.push(writer.bytes);
   }
-  for (const [status, count] of counts) size += fieldSize(countSize(status, count));
-  const writer = new WireWriter(size);
-  for (const result of results) writeResult(writer, responseTags.results, result);
-  for (const [status, count] of [...counts].sort(([a], [b]) => a - b)) {
-    writer.field(responseTags.counts, countSize(status, count));
-    writeStatus(writer, countTags.status, status);
-    writer.byte(countTags.count);
-    writer.varint(count);
+
+  /** The whole message. */
+  end(): Buffer {
+    const counts = [...this.#counts].sort(([a], [b]) => a - b);
+    const size = counts.reduce((sum, [status, count]) => sum + fieldSize(countSize(status, count)), 0);
+    const writer = new WireWriter(size);
+    for (const [status, count] of counts) {
+      writer.field(responseTags.counts, countSize(status, count));
+      writeStatus(writer, countTags.status, status);
+      writer.byte(countTags.count);
+      writer.varint(count);
+    }
+    return Buffer.concat([...this.#pieces, writer.bytes]);
   }
-  return writer.bytes;
 }
 
 /** A StreamOutcomesResponse. */

@@ -1,6 +1,7 @@
+import type { OutcomeIntake } from "../monitor/outcomes/outcome-intake.ts";
 import type { OutcomeResult } from "../outcome.ts";
 import { splitReport } from "../protocol/outcome-messages.ts";
-import { encodeReportResults } from "../protocol/outcome-results.ts";
+import { ReportResponseWriter } from "../protocol/outcome-results.ts";
 import { drainingError, shedError } from "./admission.ts";
 import type { AnyCallHandler, Call } from "./call.ts";
 import type { Log } from "./log.ts";
@@ -28,14 +29,31 @@ async function report(bytes: Buffer, call: Call<Buffer>, surroundings: OutcomeSu
   if (!admission.budget.tryAcquire(bytes.length)) throw shedError();
   try {
     const outcomes = splitReport(bytes);
-    const results: OutcomeResult[] = [];
-    for (let start = 0; start < outcomes.length && call.isOpen; start += sliceOutcomes) {
+    const response = new ReportResponseWriter();
+    let isComplete = false;
+    while (!isComplete && call.isOpen) {
       await turns.done(() => {
-        for (const outcome of outcomes.slice(start, start + sliceOutcomes)) results.push(takeOutcome(intake, outcome));
+        isComplete = takeSlice(outcomes, intake, response);
       });
     }
-    return encodeReportResults(results);
+    return response.end();
   } finally {
     admission.budget.release(bytes.length);
   }
+}
+
+/** Takes some outcomes. @returns whether there are no more */
+function takeSlice(
+  outcomes: Iterator<Buffer, undefined>,
+  intake: OutcomeIntake,
+  response: ReportResponseWriter,
+): boolean {
+  const results: OutcomeResult[] = [];
+  let next = outcomes.next();
+  for (; next.done !== true; next = outcomes.next()) {
+    results.push(takeOutcome(intake, next.value));
+    if (results.length === sliceOutcomes) break;
+  }
+  response.add(results);
+  return next.done === true;
 }
