@@ -171,7 +171,7 @@ export class ModelMonitor {
   /** Lets parts look at what all of them know, where one does. */
   #evaluated(nowMs: number): void {
     if (!this.#parts.some((part) => part.onEvaluated !== undefined)) return;
-    const report = this.report(nowMs);
+    const report = this.report(nowMs, true);
     for (const part of this.#parts) {
       try {
         part.onEvaluated?.(report, nowMs);
@@ -182,7 +182,7 @@ export class ModelMonitor {
   }
 
   /** What is known at this moment. */
-  report(nowMs: number): ModelReport {
+  report(nowMs: number, isBrief = false): ModelReport {
     const { name, version, provider } = this.description;
     const draft: ModelReportDraft = {
       model_name: name,
@@ -198,7 +198,7 @@ export class ModelMonitor {
     };
     for (const part of this.#parts) {
       try {
-        part.report(draft, nowMs);
+        part.report(draft, nowMs, isBrief);
       } catch (error) {
         this.#onError(part, error);
       }

@@ -43,10 +43,13 @@ export interface ModelPart {
   onFailure?(record: RequestRecord, atMs: number): void;
   /** A block of time has ended. `nowMs`: its end, epoch milliseconds, a multiple of the block's length. */
   onBlockEnd?(nowMs: number): void;
-  /** All parts have ended the block: what they know together, without what this part and others like it add. */
+  /** All parts have ended the block: what they know together, in brief. */
   onEvaluated?(report: ModelReport, nowMs: number): void;
-  /** Fills its part of the report. */
-  report(into: ModelReportDraft, nowMs: number): void;
+  /**
+   * Fills its part of the report.
+   * @param isBrief only numbers that rules may be about are needed: distributions may be left out, which with thousands of signals is most of it
+   */
+  report(into: ModelReportDraft, nowMs: number, isBrief?: boolean): void;
   /** The version was removed or replaced. */
   close?(): void;
 }

@@ -56,8 +56,8 @@ function listed(names: readonly string[]): string {
 export const readAnomalousValues: AlertReader = ({ data }, rule) => {
   const { feature, kind } = rule.selector;
   const rows = data.window?.rows ?? 0;
-  const signals = chosen(data.signals, feature).filter(({ current }) => current !== undefined);
-  const readings: SubjectReading[] = signals.flatMap((signal) => {
+  if (data.window === undefined) return noReading;
+  const readings: SubjectReading[] = chosen(data.signals, feature).flatMap((signal) => {
     const kinds = signal.anomalies.filter((anomaly) => kind === undefined || anomaly.kind === kind);
     if (kinds.length === 0)
       return [{ value: 0, samples: rows, threshold: shareThreshold(0, rows, rule), subject: signal.name }];

@@ -63,7 +63,7 @@ class DataPart implements ModelPart {
     this.#series.record(rows);
   }
 
-  report(into: ModelReportDraft, nowMs: number): void {
+  report(into: ModelReportDraft, nowMs: number, isBrief = false): void {
     const { sampler, config } = this.#context;
     const blocks = this.#blocks.window(nowMs, config.windows.rows, ({ rows }) => rows);
     const window = createValueCounts(this.#signals.length);
@@ -73,7 +73,7 @@ class DataPart implements ModelPart {
       note: this.#note,
       sampled_rows_per_second: sampler.chosenPerSecond,
       rows_per_second: sampler.ratePerSecond,
-      signals: this.#signals.map((signal, index) => signalReport(signal, window.numbers, index * valueFields)),
+      signals: this.#signals.map((signal, index) => signalReport(signal, window.numbers, index * valueFields, isBrief)),
       signal_count: this.#signals.length,
     };
     const oldest = blocks.at(-1);

@@ -108,12 +108,12 @@ class DriftPart implements ModelPart {
   }
 
   /** Adds to what is told of the values of the signals. */
-  report(into: ModelReportDraft): void {
+  report(into: ModelReportDraft, _nowMs: number, isBrief = false): void {
     const shown = this.#last.rows > 0 ? this.#last : this.#window;
     const told = new Map(into.data.signals.map((signal) => [signal.name, signal]));
     this.#references.forEach(({ profile: { name, role } }, i) => {
       const signal = told.get(name) ?? { name, role, scores: [], anomalies: [], drifted: false };
-      told.set(name, this.#reportSignal(i, signal, shown));
+      told.set(name, this.#reportSignal(i, signal, isBrief ? undefined : shown));
     });
     const data: DataReport = {
       ...into.data,
@@ -132,14 +132,13 @@ class DriftPart implements ModelPart {
     this.#isClosed = true;
   }
 
-  #reportSignal(index: number, told: SignalReport, shown: WindowCounts): SignalReport {
+  #reportSignal(index: number, told: SignalReport, shown: WindowCounts | undefined): SignalReport {
     const { profile } = this.#references[index] as SignalReference; // an index of the list
-    const counts = shown.signals[index] as (typeof shown.signals)[number]; // one for each
+    const counts = shown?.signals[index];
     const shares = referenceShares(profile);
     return {
       ...told,
-      current: toSignalProfile(profile, counts),
-      reference: profile,
+      ...(counts !== undefined && { current: toSignalProfile(profile, counts), reference: profile }),
       scores: this.#evaluator.scores(index),
       anomalies: told.anomalies.map((values) => ({ ...values, reference_share: shares.get(values.kind) ?? 0 })),
       drifted: this.#evaluator.isDrifted(index),

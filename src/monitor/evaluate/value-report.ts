@@ -15,8 +15,12 @@ import {
 } from "../collect/value-counts.ts";
 import type { SignalReport } from "../monitor-report.ts";
 
-/** What was counted of a signal, without a reference: moments and what should not be. @param start its place in the counts */
-export function signalReport(signal: Signal, numbers: Float64Array, start: number): SignalReport {
+/**
+ * What was counted of a signal, without a reference: moments and what should not be.
+ * @param start its place in the counts
+ * @param isBrief without the moments
+ */
+export function signalReport(signal: Signal, numbers: Float64Array, start: number, isBrief: boolean): SignalReport {
   const of = (place: number) => numbers[start + place] ?? 0;
   const total = of(valueTotal);
   const anomalies = anomalyPlaces.flatMap(([kind, place]) => {
@@ -24,7 +28,7 @@ export function signalReport(signal: Signal, numbers: Float64Array, start: numbe
     return count === 0 ? [] : [{ kind, count, share: count / total, reference_share: 0 }];
   });
   const report = { name: signal.name, role: signal.role, scores: [], anomalies, drifted: false };
-  return total === 0 ? report : { ...report, current: currentProfile(signal, of) };
+  return total === 0 || isBrief ? report : { ...report, current: currentProfile(signal, of) };
 }
 
 function currentProfile(signal: Signal, of: (place: number) => number): SignalProfile {
