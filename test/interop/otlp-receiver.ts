@@ -12,9 +12,13 @@ export interface ReceivedPoint {
   readonly kind: "sum" | "gauge" | "histogram";
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   readonly cumulative?: boolean;
+  /** Start of a sum or histogram, epoch nanoseconds. */
+  readonly start?: number;
+  readonly monotonic: boolean;
   readonly value?: number;
   readonly count?: number;
-  readonly sum?: number;
+  /** Null: it has none. */
+  readonly sum?: number | null;
   readonly bounds?: readonly number[];
   readonly buckets?: readonly number[];
 }
@@ -30,18 +34,34 @@ export interface ReceivedSpan {
   readonly nanoseconds: number;
 }
 
+/** A log record of a push. */
+export interface ReceivedLog {
+  readonly body: string;
+  readonly severity: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  readonly nanoseconds: number;
+}
+
 interface Line {
   readonly grpc?: number;
   readonly http?: number;
   readonly metrics?: readonly ReceivedPoint[];
+  /** When the metrics were collected; the parts of one collection share it. */
+  readonly time?: string;
+  readonly logs?: readonly ReceivedLog[];
   readonly resources?: readonly Readonly<Record<string, unknown>>[];
   readonly spans?: readonly ReceivedSpan[];
 }
 
 /** An OpenTelemetry receiver in Python, in a process of its own. */
 export class OtlpReceiver {
-  /** Every push of metrics so far, oldest first. */
-  readonly pushes: (readonly ReceivedPoint[])[] = [];
+  /** Every collection of metrics so far, oldest first; of the last one there may be more to come. */
+  readonly collections: ReceivedPoint[][] = [];
+  #lastTime: string | undefined;
+  /** Every log record so far. */
+  readonly logs: ReceivedLog[] = [];
   /** Attributes of the resource that the last push came from. */
   resource: Readonly<Record<string, unknown>> = {};
   /** Every span so far. */
@@ -69,9 +89,14 @@ export class OtlpReceiver {
     await ended;
   }
 
-  #receive({ grpc, http, metrics, resources, spans }: Line): void {
+  #receive({ grpc, http, metrics, time, resources, spans, logs }: Line): void {
     if (grpc !== undefined && http !== undefined) this.#ports.resolve({ grpc, http });
-    if (metrics !== undefined) this.pushes.push(metrics);
+    if (metrics !== undefined) {
+      if (time !== this.#lastTime) this.collections.push([]);
+      this.#lastTime = time;
+      this.collections.at(-1)?.push(...metrics);
+    }
+    this.logs.push(...(logs ?? []));
     this.resource = resources?.[0] ?? this.resource;
     this.spans.push(...(spans ?? []));
   }

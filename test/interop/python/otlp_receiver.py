@@ -7,6 +7,7 @@ from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
@@ -24,17 +25,19 @@ def attributes(pairs) -> dict:
 
 def receive_metrics(request) -> None:
     points = []
+    time = 0
     for resource in request.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 kind = metric.WhichOneof("data")
                 data = getattr(metric, kind)
                 for point in data.data_points:
+                    time = point.time_unix_nano
                     told = {"name": metric.name, "unit": metric.unit, "kind": kind, "attributes": attributes(point.attributes)}
                     if kind == "histogram":
                         told |= {
                             "count": point.count,
-                            "sum": point.sum,
+                            "sum": point.sum if point.HasField("sum") else None,
                             "bounds": list(point.explicit_bounds),
                             "buckets": list(point.bucket_counts),
                         }
@@ -42,9 +45,12 @@ def receive_metrics(request) -> None:
                         told["value"] = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
                     if kind != "gauge":
                         told["cumulative"] = data.aggregation_temporality == 2
+                        told["start"] = point.start_time_unix_nano
+                    told["monotonic"] = kind == "sum" and data.is_monotonic
                     points.append(told)
     resources = [attributes(resource.resource.attributes) for resource in request.resource_metrics]
-    tell({"metrics": points, "resources": resources})
+    # A collection comes in several pushes; their points have one time.
+    tell({"metrics": points, "resources": resources, "time": str(time)})
 
 
 def receive_spans(request) -> None:
@@ -65,6 +71,24 @@ def receive_spans(request) -> None:
     tell({"spans": spans})
 
 
+def receive_logs(request) -> None:
+    logs = []
+    for resource in request.resource_logs:
+        for scope in resource.scope_logs:
+            for record in scope.log_records:
+                logs.append(
+                    {
+                        "body": record.body.string_value,
+                        "severity": record.severity_number,
+                        "traceId": record.trace_id.hex(),
+                        "spanId": record.span_id.hex(),
+                        "attributes": attributes(record.attributes),
+                        "nanoseconds": record.time_unix_nano,
+                    }
+                )
+    tell({"logs": logs})
+
+
 class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
     def Export(self, request, context):
         receive_metrics(request)
@@ -75,6 +99,12 @@ class Traces(trace_service_pb2_grpc.TraceServiceServicer):
     def Export(self, request, context):
         receive_spans(request)
         return trace_service_pb2.ExportTraceServiceResponse()
+
+
+class Logs(logs_service_pb2_grpc.LogsServiceServicer):
+    def Export(self, request, context):
+        receive_logs(request)
+        return logs_service_pb2.ExportLogsServiceResponse()
 
 
 class Http(BaseHTTPRequestHandler):
@@ -88,6 +118,8 @@ class Http(BaseHTTPRequestHandler):
             receive_metrics(metrics_service_pb2.ExportMetricsServiceRequest.FromString(body))
         elif self.path == "/v1/traces":
             receive_spans(trace_service_pb2.ExportTraceServiceRequest.FromString(body))
+        elif self.path == "/v1/logs":
+            receive_logs(logs_service_pb2.ExportLogsServiceRequest.FromString(body))
         else:
             self.send_error(404)
             return
@@ -115,6 +147,7 @@ threading.Thread(target=http.serve_forever, daemon=True).start()
 server = grpc.server(futures.ThreadPoolExecutor(2))
 metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Metrics(), server)
 trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Traces(), server)
+logs_service_pb2_grpc.add_LogsServiceServicer_to_server(Logs(), server)
 port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 tell({"grpc": port, "http": http.server_port})
