@@ -1,6 +1,7 @@
 import type { InferenceResponse } from "../../../inference.ts";
 import type { Annotation, Annotator, AnsweredRequest } from "../../../runtime/annotator.ts";
 import type { RequestRecord } from "../../../runtime/observer.ts";
+import type { Tensor } from "../../../tensor.ts";
 import type { DetectorModel } from "../../config/anomaly.ts";
 import { refused } from "../../config/section.ts";
 import type { ModelPart, ModelPartContext } from "../../model-part.ts";
@@ -13,7 +14,7 @@ import { ScoreSeries } from "./score-series.ts";
 /** Rows a second that the detector is asked about by itself: what a run of it costs is not known. */
 const maxRowsPerSecond = 100;
 
-/** Rows of a request that is chosen for that; requests of more are passed by, so that no copy is large. */
+/** Rows of a request that are chosen for that: so many that follow each other, so that no copy is large. */
 const maxSampledRows = 64;
 
 /** Such questions under way: a detector that does not keep up is asked less. */
@@ -32,6 +33,8 @@ export class ModelScorePart implements ModelPart {
   #tokens = maxSampledRows;
   #refilledMs = 0;
   #underWay = 0;
+  /** Questions so far. */
+  #asked = 0;
   /** Why the latest question failed; empty: it did not. */
   #failure = "";
 
@@ -51,18 +54,21 @@ export class ModelScorePart implements ModelPart {
     this.annotators = [{ monitor: this.name, output: anomalyScoreOutput, neededOutputs: [], timeoutMs, annotate }];
   }
 
-  onAnswer({ request, rows, context }: RequestRecord, _response: InferenceResponse, atMs: number): void {
-    if (rows > maxSampledRows || rows === 0 || this.#underWay >= maxUnderWay || this.#rowsPerSecond === 0) return;
+  onAnswer({ request, rows: all, context }: RequestRecord, _response: InferenceResponse, atMs: number): void {
+    if (all === 0 || this.#underWay >= maxUnderWay || this.#rowsPerSecond === 0) return;
     if (context.isOwn === true) return; // two models that score each other would never stop
+    const rows = Math.min(all, maxSampledRows);
     if (atMs > this.#refilledMs) {
       const earned = ((atMs - this.#refilledMs) / 1000) * this.#rowsPerSecond;
       this.#tokens = Math.min(maxSampledRows, this.#tokens + earned);
       this.#refilledMs = atMs;
     }
-    if (this.#tokens < rows) return;
+    const inputs = this.#tokens < rows ? undefined : someRows(request.inputs, all, rows, this.#asked);
+    if (inputs === undefined) return;
     this.#tokens -= rows;
     this.#underWay++;
-    this.#scores.score(request.inputs, rows).then(
+    this.#asked++;
+    this.#scores.score(inputs, rows).then(
       (scores) => {
         this.#underWay--;
         this.#failure = "";
@@ -107,4 +113,22 @@ export class ModelScorePart implements ModelPart {
       error,
     });
   }
+}
+
+/** Knuth's multiplier, which spreads the numbers from 0 on evenly. */
+const spreading = 2_654_435_761;
+
+/** Views of so many rows in a row, others with every number; undefined: texts, whose rows would have to be looked for. */
+function someRows(inputs: readonly Tensor[], all: number, rows: number, number: number): readonly Tensor[] | undefined {
+  if (rows === all) return inputs;
+  if (inputs.some(({ datatype }) => datatype === "BYTES")) return undefined;
+  const start = (Math.imul(number, spreading) >>> 0) % (all - rows + 1);
+  return inputs.map((input) => {
+    const bytes = input.data.length / all;
+    return {
+      ...input,
+      shape: [rows, ...input.shape.slice(1)],
+      data: input.data.subarray(start * bytes, (start + rows) * bytes),
+    };
+  });
 }

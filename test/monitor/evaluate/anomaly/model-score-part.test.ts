@@ -110,6 +110,26 @@ describe("a model as detector", () => {
     assert.equal(subject.note, "");
   });
 
+  it("gets 64 rows of a larger request, others each time", async () => {
+    const subject = new Subject();
+    const rows = floats(
+      "x",
+      Array.from({ length: 1000 }, (_, i) => i),
+    );
+    for (let i = 0; i < 3; i++) {
+      subject.model.answer(subject.part, [rows], [], 1000);
+      await subject.settle();
+    }
+    const taken = subject.asked.map(({ inputs }) => valuesOf(inputs[0]!));
+    assert.equal(taken.length, 3);
+    for (const values of taken)
+      assert.deepEqual(
+        values,
+        Array.from({ length: 64 }, (_, i) => values[0]! + i),
+      );
+    assert.equal(new Set(taken.map(([first]) => first)).size, 3);
+  });
+
   it("is not asked more while it does not answer", async () => {
     const subject = new Subject();
     const never = Promise.withResolvers<readonly Tensor[]>();
