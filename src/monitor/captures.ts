@@ -42,7 +42,7 @@ export class Captures {
     this.#isRunning = true;
     try {
       await this.#fill(capture, monitor, signal);
-      return capture.profile(clock.nowMs());
+      return await capture.finish(clock.nowMs(), () => new Promise((resolve) => clock.soon(resolve)));
     } finally {
       this.#isRunning = false;
     }

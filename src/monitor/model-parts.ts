@@ -1,8 +1,8 @@
 import { createAlertPart } from "./alerts/alert-part.ts";
 import { createAnomalyPart } from "./evaluate/anomaly/anomaly-part.ts";
 import { createChangePart } from "./evaluate/changes/change-part.ts";
+import { createDriftPart } from "./evaluate/create-drift-part.ts";
 import { createDataPart } from "./evaluate/data-part.ts";
-import { createDriftPart } from "./evaluate/drift-part.ts";
 import { createQualityPart } from "./evaluate/quality/create-quality-part.ts";
 import type { CreateModelPart } from "./model-part.ts";
 import { createPayloadPart } from "./payload/payload-part.ts";

@@ -51,12 +51,12 @@ export class QuantileSketch {
 
   /** Its values in ascending order with what each stands for. */
   weighted(): WeightedValues {
-    const pairs = this.#levels.flatMap((values, level) => values.map((value) => [value, 2 ** level] as const));
-    pairs.sort(([a], [b]) => a - b);
-    return {
-      values: Float64Array.from(pairs, ([value]) => value),
-      weights: Float64Array.from(pairs, ([, weight]) => weight),
-    };
+    let merged: WeightedValues = { values: new Float64Array(), weights: new Float64Array() };
+    this.#levels.forEach((values, level) => {
+      const sorted = Float64Array.from(values).sort();
+      merged = mergeSorted(merged, { values: sorted, weights: sorted.map(() => 2 ** level) });
+    });
+    return merged;
   }
 
   #sizeOf(level: number): number {
@@ -84,6 +84,18 @@ export class QuantileSketch {
 export interface WeightedValues {
   readonly values: Float64Array;
   readonly weights: Float64Array;
+}
+
+function mergeSorted(first: WeightedValues, second: WeightedValues): WeightedValues {
+  const length = first.values.length + second.values.length;
+  const [values, weights] = [new Float64Array(length), new Float64Array(length)];
+  for (let i = 0, j = 0, at = 0; at < length; at++) {
+    const isFirst = j === second.values.length || (first.values[i] as number) <= (second.values[j] as number);
+    const [from, place] = isFirst ? [first, i++] : [second, j++];
+    values[at] = from.values[place] as number; // beyond the end of one, the other one is taken
+    weights[at] = from.weights[place] as number;
+  }
+  return { values, weights };
 }
 
 /** The smallest value that at least a share `probability` of the weight does not exceed; NaN where there are no values. */

@@ -19,6 +19,8 @@ export interface DriftConfig {
   readonly windows: number;
   /** Score of each method from which a difference matters, however sure it is. */
   readonly thresholds: Readonly<Record<DriftMethod, number>>;
+  /** Rows that make a reference of their own where there is no profile; 0: nothing is compared then. */
+  readonly learnRows: number;
   /** Signals that are compared; empty: all. */
   readonly signals: readonly string[];
   /** Signals that are not. */
@@ -63,10 +65,21 @@ export function readDriftConfig(section: Section): DriftConfig {
         return [method, thresholds.number(key, { default: value, min: 0, max })];
       }),
     ) as Record<DriftMethod, number>, // every method has an entry
+    learnRows: readLearnRows(section),
     signals: section.texts("signals", maxNames),
     ignore: section.texts("ignore", maxNames),
   };
   return config;
+}
+
+/** Most rows that are learned from: as many as the sketches of their signals keep one by one. */
+const maxLearnRows = 8000;
+
+function readLearnRows(section: Section): number {
+  const rows = section.number("learnRows", { default: 0, min: 0, max: maxLearnRows, isInteger: true });
+  if (rows > 0 && rows < leastWindowRows)
+    throw section.invalid("learnRows", rows, `0, or ${leastWindowRows} to ${maxLearnRows}`);
+  return rows;
 }
 
 function readMethods(section: Section, names: readonly string[]): readonly DriftMethod[] {

@@ -1,14 +1,14 @@
-import { nearest } from "../../config.ts";
-import { InferenceError } from "../../errors.ts";
 import { type ReferenceProfile, type SignalProfile, toTimestamp } from "../../model/package-messages.ts";
 import { isApplicable } from "../../statistics/drift-test.ts";
 import type { SampledRows } from "../collect/sampled-rows.ts";
-import { type DriftConfig, leastWindowRows } from "../config/drift.ts";
+import type { DriftConfig } from "../config/drift.ts";
+import { refused } from "../config/section.ts";
 import type { ModelPart, ModelPartContext } from "../model-part.ts";
 import type { DataReport, ModelReportDraft, SignalReport } from "../monitor-report.ts";
 import { maxDriftSeries, maxDriftSignals } from "../telemetry/drift-instruments.ts";
+import { chooseSignals } from "./chosen-signals.ts";
 import { DriftEvaluator, type DriftTurn } from "./drift-evaluator.ts";
-import { createSignalReference, type SignalReference } from "./drift-reference.ts";
+import type { SignalReference } from "./drift-reference.ts";
 import { DriftSeries } from "./drift-series.ts";
 import {
   clearWindowCounts,
@@ -23,34 +23,8 @@ import { referenceShares, toSignalProfile } from "./signal-counts.ts";
 /** Time that requests have between two slices of the preparation, which take about a millisecond each. */
 const preparationPauseMs = 4;
 
-/**
- * Watches how far the data of a model version is from its reference.
- * @returns undefined where nothing is compared
- * @throws InferenceError "refused" when the configuration names signals that are not there, or would make too many series
- */
-export function createDriftPart(context: ModelPartContext): ModelPart {
-  const { profile, config } = context;
-  if (profile === undefined)
-    return new NoDriftPart("there is no reference profile beside the model; `sluice profile` makes one");
-  if (config.drift.against === "off") return new NoDriftPart("monitor.yaml switches it off");
-  return new DriftPart(context, profile);
-}
-
-/** Says why nothing is compared. */
-class NoDriftPart implements ModelPart {
-  readonly name = "drift";
-  readonly #note: string;
-
-  constructor(note: string) {
-    this.#note = note;
-  }
-
-  report(into: ModelReportDraft): void {
-    into.data = { ...into.data, note: [into.data.note, this.#note].filter((note) => note !== "").join("; ") };
-  }
-}
-
-class DriftPart implements ModelPart {
+/** Watches how far the data of a model version is from its reference. */
+export class DriftPart implements ModelPart {
   readonly name = "drift";
   readonly maxBytes: number;
   readonly #context: ModelPartContext;
@@ -72,6 +46,7 @@ class DriftPart implements ModelPart {
   #isPreparing = false;
   #isClosed = false;
 
+  /** @throws InferenceError "refused" when the configuration names signals that are not there, or would make too many series */
   constructor(context: ModelPartContext, profile: ReferenceProfile) {
     this.#context = context;
     this.#config = context.config.drift;
@@ -182,56 +157,12 @@ function sourceOf({ row_count: rows, created_at: at }: ReferenceProfile, file: s
   return `${file}, ${rows} rows${when}`;
 }
 
-interface ChosenSignals {
-  readonly references: readonly SignalReference[];
-  /** Of each among the values of a sampled row. */
-  readonly places: Int32Array;
-  /** What was left out; else empty. */
-  readonly note: string;
-}
-
-/** The signals of the profile that are compared: those that rows have, the configuration wants, and there is enough known of. */
-function chooseSignals({ signals: layout, config }: ModelPartContext, profile: ReferenceProfile): ChosenSignals {
-  const { signals: wanted, ignore } = config.drift;
-  checkNames([...wanted, ...ignore], profile);
-  const placeOf = new Map(layout.signals.map(({ name }, place) => [name, place]));
-  const asked = profile.signals.filter(
-    ({ name }) => (wanted.length === 0 || wanted.includes(name)) && !ignore.includes(name),
-  );
-  const usable = asked.flatMap((signal) => {
-    const place = placeOf.get(signal.name);
-    const reference = place === undefined ? undefined : createSignalReference(signal, leastWindowRows);
-    return place === undefined || reference === undefined ? [] : [{ place, reference }];
-  });
-  const left = asked.length - usable.length;
-  return {
-    references: usable.map(({ reference }) => reference),
-    places: Int32Array.from(usable, ({ place }) => place),
-    note:
-      left === 0
-        ? ""
-        : `${left} of ${asked.length} signals of the profile are not compared: rows do not have them, or it knows too little of them`,
-  };
-}
-
-function checkNames(names: readonly string[], { signals }: ReferenceProfile): void {
-  const known = signals.map(({ name }: SignalProfile) => name);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const near = nearest(unknown, known);
-  throw new InferenceError(
-    "refused",
-    `monitor.yaml: drift names '${unknown}', which is no signal of the profile${near === undefined ? "" : `, did you mean '${near}'?`}`,
-  );
-}
-
 function checkSeries(references: readonly SignalReference[], { methods }: DriftConfig): void {
   const scores = references.reduce((sum, { drift }) => {
     return sum + methods.filter((method) => isApplicable(method, drift.positions !== undefined)).length;
   }, 0);
   if (scores <= maxDriftSeries) return;
-  throw new InferenceError(
-    "refused",
-    `monitor.yaml: ${references.length} signals make ${scores} series of sluice.drift.score, at most ${maxDriftSeries} are allowed: lower data.exportSignals or name fewer drift.methods`,
+  throw refused(
+    `${references.length} signals make ${scores} series of sluice.drift.score, at most ${maxDriftSeries} are allowed: lower data.exportSignals or name fewer drift.methods`,
   );
 }

@@ -5,7 +5,6 @@ import {
   type SignalProfile,
   toTimestamp,
 } from "../../model/package-messages.ts";
-import { maxAnomalySignals } from "../../model/profile-rules.ts";
 import { profileFormatVersion } from "../../model/reference-profile.ts";
 import { RowSpread } from "../../statistics/row-spread.ts";
 import { CategorySketch, NumberSketch } from "../../statistics/signal-sketch.ts";
@@ -26,6 +25,9 @@ export const maxCapturedSignals = 256;
 /** Rows of a capture: enough for windows to be compared with, and a bound for how long one may take. */
 export const capturedRows = { min: 500, max: 1_000_000 } as const;
 
+/** Most numeric inputs of a capture's anomaly score: with more, what is worked out in the end would hold up requests. */
+const maxSpreadSignals = 64;
+
 /** Bins wanted for numbers. */
 const bins = 10;
 
@@ -44,6 +46,8 @@ export interface CaptureOptions {
   /** Output with the scores of classes; undefined: there is none. */
   readonly scoresOutput: string | undefined;
   readonly rowCount: number;
+  /** Classes that are integers stay numbers, as the rows have them. Default: they become categories. */
+  readonly areClassesNumbers?: boolean;
 }
 
 /** One signal in the making. */
@@ -66,7 +70,7 @@ export class ReferenceCapture {
 
   /** @throws InferenceError "invalid" for a number of rows out of its range, "unsupported" for a model with too many signals */
   constructor(options: CaptureOptions) {
-    const { rowCount, signals, scoresOutput } = options;
+    const { rowCount, signals, scoresOutput, areClassesNumbers = false } = options;
     if (!(rowCount >= capturedRows.min && rowCount <= capturedRows.max)) {
       throw new InferenceError(
         "invalid",
@@ -80,11 +84,13 @@ export class ReferenceCapture {
       );
     }
     this.#options = options;
-    this.#signals = signals.map((signal, seed) => captureOf(signal, signal.tensor === scoresOutput, seed + 1));
+    this.#signals = signals.map((signal, seed) => {
+      return captureOf(signal, signal.tensor === scoresOutput, areClassesNumbers, seed + 1);
+    });
     this.#numbers = signals.flatMap(({ role, kind, statistic }, place) => {
       return role === "SIGNAL_ROLE_INPUT" && kind === "numeric" && statistic === undefined ? [place] : [];
     });
-    const isSpread = this.#numbers.length >= 1 && this.#numbers.length <= maxAnomalySignals;
+    const isSpread = this.#numbers.length >= 1 && this.#numbers.length <= maxSpreadSignals;
     this.#spread = isSpread ? new RowSpread(this.#numbers.length) : undefined;
     this.#row = new Float64Array(this.#numbers.length);
   }
@@ -109,9 +115,17 @@ export class ReferenceCapture {
     }
   }
 
-  /** The profile of the rows so far. @param nowMs epoch milliseconds */
-  profile(nowMs: number): ReferenceProfile {
-    const signals = this.#signals.flatMap(profileOf);
+  /**
+   * The profile of the rows so far. Takes up to a few milliseconds for each signal.
+   * @param nowMs epoch milliseconds
+   * @param pause gives others a turn
+   */
+  async finish(nowMs: number, pause: () => Promise<void>): Promise<ReferenceProfile> {
+    const signals: SignalProfile[] = [];
+    for (const signal of this.#signals) {
+      signals.push(...profileOf(signal));
+      await pause();
+    }
     const anomaly = this.#anomaly(signals);
     return {
       format_version: profileFormatVersion,
@@ -142,9 +156,9 @@ export class ReferenceCapture {
   }
 }
 
-function captureOf(signal: Signal, isOfScores: boolean, seed: number): SignalCapture {
+function captureOf(signal: Signal, isOfScores: boolean, areClassesNumbers: boolean, seed: number): SignalCapture {
   const { kind, role, datatype, statistic } = signal;
-  const isClass = role === "SIGNAL_ROLE_OUTPUT" && statistic === undefined && isInteger(datatype);
+  const isClass = !areClassesNumbers && role === "SIGNAL_ROLE_OUTPUT" && statistic === undefined && isInteger(datatype);
   return {
     signal,
     isScore: kind === "score" || (kind === "numeric" && isOfScores && statistic === undefined),

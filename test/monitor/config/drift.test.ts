@@ -15,6 +15,7 @@ test("the defaults of drift", () => {
     windowRows: 1000,
     windowSeconds: 0,
     windows: 3,
+    learnRows: 0,
     signals: [],
     ignore: [],
   });
@@ -35,6 +36,7 @@ test("what cannot be is refused with its place", () => {
     ["{ methods: [psy] }", /drift\.methods\[0\] is 'psy', expected psi, js/],
     ["{ methods: [psi, psi] }", /'psi' twice/],
     ["{ windowRows: 100 }", /drift\.windowRows is 100, expected an integer from 500/],
+    ["{ learnRows: 10 }", /drift\.learnRows is 10, expected 0, or 500 to 8000/],
     ["{ alpha: 0 }", /drift\.alpha is 0/],
     ["{ thresholds: { psy: 1 } }", /drift\.thresholds: unknown key 'psy', did you mean 'psi'/],
     ["{ window: 3 }", /unknown key 'window', did you mean 'windows'/],

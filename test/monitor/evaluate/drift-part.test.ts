@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { InferenceError } from "../../../src/errors.ts";
 import type { ReferenceProfile } from "../../../src/model/package-messages.ts";
 import { AlertBoard } from "../../../src/monitor/alerts/alert-board.ts";
+import type { SignalLayout } from "../../../src/monitor/collect/sampled-rows.ts";
 import { readMonitorConfig } from "../../../src/monitor/config/monitor-config.ts";
-import { createDriftPart } from "../../../src/monitor/evaluate/drift-part.ts";
+import { createDriftPart } from "../../../src/monitor/evaluate/create-drift-part.ts";
 import type { ModelPartContext } from "../../../src/monitor/model-part.ts";
 import { type DataReport, emptyData, type ModelReportDraft } from "../../../src/monitor/monitor-report.ts";
 import { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
@@ -20,12 +21,15 @@ const clean: World = {
 const moved: World = { ...clean, age: (random) => 60 + 10 * randomNormal(random) };
 const minute = 60_000;
 
-function subject(yaml: string, profile: ReferenceProfile | null = profileOf(clean, 1000, createRandomSource(1))) {
+function subject(
+  yaml: string,
+  profile: ReferenceProfile | null = profileOf(clean, 1000, createRandomSource(1)),
+  layout: SignalLayout = profile === null ? { signals: [], inputCount: 0, note: "" } : layoutOf(profile),
+) {
   const clock = new FakeMonitorClock();
   const registry = new SeriesRegistry(() => clock.nowMs());
   const logged: string[] = [];
   const series = registry.openGroup({ "sluice.model.name": "m", "sluice.model.version": "1" });
-  const layout = profile === null ? { signals: [], inputCount: 0, note: "" } : layoutOf(profile);
   const context = {
     description: describe("m"),
     config: readMonitorConfig(yaml),
@@ -144,7 +148,31 @@ test("what others tell of a signal stays, and gets the shares of the reference b
 test("without a reference, or switched off, the report says why nothing is compared", () => {
   const none = subject("", null);
   assert.equal(none.part.onRows, undefined);
-  assert.match(subject("drift: { against: off }").data().note, /switches it off/);
+  assert.match(subject("drift: { against: off }").data().note, /switched off/);
+});
+
+test("without a reference, the first rows can be one", async () => {
+  const learned = layoutOf(profileOf({ age: clean.age! }, 100, createRandomSource(1)));
+  const {
+    part,
+    clock,
+    minute: pass,
+    data,
+  } = subject("drift: { learnRows: 500, windowRows: 500, windows: 1 }", null, learned);
+  const world: World = { age: clean.age! };
+  assert.match(data().note, /the first 500 rows are to be the reference/);
+  pass(world, 600, createRandomSource(2));
+  for (let i = 0; i < 20; i++) {
+    clock.advance(1);
+    await Promise.resolve();
+  }
+  assert.match(data().reference, /^first rows, 500 rows/);
+  pass(world, 600, createRandomSource(3));
+  pass(world, 600, createRandomSource(4));
+  assert.equal(data().drifted_signals, 0);
+  pass({ age: moved.age! }, 1200, createRandomSource(5));
+  assert.equal(data().drifted_signals, 1);
+  part.close?.();
 });
 
 test("a name that no signal has is refused with the nearest, and so are too many series", () => {

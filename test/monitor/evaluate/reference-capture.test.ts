@@ -53,11 +53,11 @@ function rows(count: number, seed = 1): SampledRows {
 
 const options = { modelName: "m", signals: layout.signals, labels: ["no", "yes"], scoresOutput: "p", rowCount: 600 };
 
-test("rows become a profile: numbers, known categories, classes, scores, how rows lie", () => {
+test("rows become a profile: numbers, known categories, classes, scores, how rows lie", async () => {
   const capture = new ReferenceCapture(options);
   for (let i = 0; i < 10; i++) capture.add(rows(64, i));
   assert.ok(capture.isComplete);
-  const profile = capture.profile(Date.UTC(2026, 0, 1));
+  const profile = await capture.finish(Date.UTC(2026, 0, 1), async () => {});
   validateProfile(profile);
   assert.equal(profile.row_count, 600, "the rows of the last batch that were too many are left out");
   assert.deepEqual(
@@ -134,7 +134,10 @@ test("a capture ends with its rows, its caller or its model, and listens no long
   const whole = captures.capture("m", "1", 500, never);
   await assert.rejects(captures.capture("m", "", 500, never), /another capture is under way/);
   give(rows(600));
+  // What is worked out is worked out in turns.
+  const turns = setInterval(() => clock.advance(1), 1);
   assert.equal((await whole).row_count, 500);
+  clearInterval(turns);
   assert.equal(listening(), 0);
   const caller = new AbortController();
   const cancelled = captures.capture("m", "", 500, caller.signal);
