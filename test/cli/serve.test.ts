@@ -131,13 +131,18 @@ test("the first signal stops a server that is still starting, the second ends th
   assert.deepEqual([server.stops, context.stdout.text], [1, ""]);
 });
 
-test("SIGHUP reads the tenants file again; without one it keeps its own meaning", async () => {
-  const server = new ServerFake(true);
-  const { context, ended } = await serveUntilReady(server, ["models", "--tenants", "tenants.yaml"]);
-  context.signals.emit("SIGHUP");
-  assert.equal(server.reloads, 1);
-  context.signals.emit("SIGTERM");
-  await ended;
+test("SIGHUP reads the files of tenants and token keys again; without any it keeps its own meaning", async () => {
+  for (const file of [
+    ["--tenants", "tenants.yaml"],
+    ["--token-key-file", "keys"],
+  ]) {
+    const server = new ServerFake(true);
+    const { context, ended } = await serveUntilReady(server, ["models", ...file]);
+    context.signals.emit("SIGHUP");
+    assert.equal(server.reloads, 1);
+    context.signals.emit("SIGTERM");
+    await ended;
+  }
   const plain = await serveUntilReady(new ServerFake(true), ["models"]);
   assert.equal(plain.context.signals.listenerCount("SIGHUP"), 0);
   plain.context.signals.emit("SIGTERM");

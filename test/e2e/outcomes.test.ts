@@ -63,9 +63,9 @@ suite("outcomes", () => {
     (await to.reportOutcomes(outcomes)).map(({ status }) => status);
 
   /** Accuracy and rows that it rests on, as the monitor knows them. */
-  async function accuracy(of = client): Promise<{ readonly value: number; readonly sample_count: string }> {
+  async function accuracy(of = client): Promise<{ readonly value: number; readonly sample_count: number }> {
     const report = (await of.monitorReport(model)) as never as {
-      models: readonly { quality: { metrics: readonly { name: string; value: number; sample_count: string }[] } }[];
+      models: readonly { quality: { metrics: readonly { name: string; value: number; sample_count: number }[] } }[];
     };
     const found = report.models[0]?.quality.metrics.find(({ name }) => name === "accuracy");
     assert.ok(found !== undefined, "an accuracy");
@@ -119,7 +119,7 @@ suite("outcomes", () => {
     const predicted = answers.flatMap((answer) => [...(readTensor(answer.outputs[0] as never) as BigInt64Array)]);
     const correct = predicted.filter((label, row) => Number(label) === truthOf(row)).length;
     const { value, sample_count } = await accuracy();
-    assert.equal(sample_count, "128");
+    assert.equal(sample_count, 128);
     assert.ok(Math.abs(value - correct / 128) < 1e-12);
   });
 
@@ -140,7 +140,7 @@ suite("outcomes", () => {
         ...byToken.map(() => "ACCEPTED"),
         "DUPLICATE",
       ]);
-      assert.equal((await accuracy(replica)).sample_count, "4");
+      assert.equal((await accuracy(replica)).sample_count, 4);
       const table = `prediction_id,row,truth\n${id},1,0\nnobody,0,0\n`;
       const both = await runCommand(["outcomes", `${other.grpcAddress},${server.grpcAddress}`, model, "--json"], table);
       assert.match(both.out, /"status":"accepted","count":1,"first_row":0.*"status":"unknown","count":1,"first_row":1/);
@@ -242,6 +242,28 @@ suite("outcomes", () => {
       );
     });
   }
+
+  test("infer writes ids and tokens beside the answers", async () => {
+    const input = join(folder, "few.csv");
+    writeFileSync(input, [header, ...lines.slice(0, 100)].join("\n"));
+    const columns = ["--ignore", "target", "--prediction-ids", "--prediction-tokens", "--format", "csv"];
+    const { code, out, err } = await runCommand(["infer", server.grpcAddress, model, "--input", input, ...columns]);
+    assert.equal(code, 0, err);
+    const [names, ...answers] = out.trim().split("\n");
+    assert.equal(names, "output_label,output_probability_0,output_probability_1,prediction_id,row,prediction_token");
+    const cells = answers.map((line) => line.split(","));
+    assert.equal(new Set(cells.map((cell) => cell[3])).size, 2); // 64 rows a request
+    assert.deepEqual(
+      cells.map((cell) => Number(cell[4])),
+      answers.map((_, row) => row % 64),
+    );
+    assert.equal(new Set(cells.map((cell) => cell[5])).size, 100);
+    const table = ["prediction_token,truth", ...cells.map((cell, row) => `${cell[5]},${labels[truthOf(row)]}`)].join(
+      "\n",
+    );
+    const reported = await runCommand(["outcomes", server.grpcAddress, model, "--json"], table);
+    assert.match(reported.out, /"unsettled":0,.*"accepted","count":100/);
+  });
 
   test("a table of which some rows do not count says which and why, and ends with 1", async () => {
     const id = predictionIdOf(await predict(0, 2));

@@ -32,7 +32,10 @@ export const largestShare = 1 / 2;
 /** Fewest rows that a store is worth making for. */
 const leastRows = 1_000;
 
-/** What the outcomes of one loaded model version need: predictions by id, tokens that were reported, and counts. Its memory is taken when the first id or token comes. */
+/**
+ * What the outcomes of one loaded model version need: predictions by id, tokens that were reported, and counts. Its memory is taken when the first
+ * id or token comes.
+ */
 export class ModelOutcomes {
   readonly sink: OutcomeSink;
   readonly layoutMark: number;

@@ -85,32 +85,21 @@ export class OutcomeIntake {
     }
     hashId(id, this.#key);
     let found: ModelOutcomes | undefined;
-    let isWatched = false;
-    let isSampled = false;
     for (const model of this.#parts.models.matching(modelName, modelVersion)) {
-      isWatched = true;
-      isSampled ||= model.samples(this.#key);
       if ((model.store?.find(this.#key) ?? -1) < 0) continue;
       if (found !== undefined) return ambiguous(found, model);
       found = model;
     }
-    if (found !== undefined) return readKept(found, this.#key, row);
-    if (this.#parts.ids.originOf(id) === "foreign") {
-      return refusal(
-        "FOREIGN",
-        "the id was made by another server, or by this one before it was started again: report there, or by token",
-      );
-    }
-    if (!isWatched) return unwatched(modelName, modelVersion);
-    if (!isSampled)
-      return refusal(
-        "NOT_SAMPLED",
-        "only a share of predictions is kept (quality.sampleRate), and this id is none of it",
-      );
-    return refusal(
-      "UNKNOWN",
-      "no prediction of this id is known: there never was one, or it had to give way to newer ones (quality.maxPredictions)",
-    );
+    return found === undefined ? this.#missing(id, modelName, modelVersion) : readKept(found, this.#key, row);
+  }
+
+  /** Why no prediction has an id, which is hashed already. */
+  #missing(id: string, modelName: string, modelVersion: string): Refusal {
+    if (this.#parts.ids.originOf(id) === "foreign") return refusal("FOREIGN", idFaults.foreign);
+    const models = [...this.#parts.models.matching(modelName, modelVersion)];
+    if (models.length === 0) return unwatched(modelName, modelVersion);
+    const isSampled = models.some((model) => model.samples(this.#key));
+    return isSampled ? refusal("UNKNOWN", idFaults.unknown) : refusal("NOT_SAMPLED", idFaults.notSampled);
   }
 
   #findByToken(bytes: Uint8Array, { row = 0, modelName = "", modelVersion = "" }: Outcome): KnownRow | Refusal {
@@ -145,6 +134,13 @@ const plainResults: Partial<Record<OutcomeStatus, OutcomeResult>> = {
   ACCEPTED: { status: "ACCEPTED", message: "" },
   CORRECTED: { status: "CORRECTED", message: "" },
 };
+
+const idFaults = {
+  foreign: "the id was made by another server, or by this one before it was started again: report there, or by token",
+  unknown:
+    "no prediction of this id is known: there never was one, or it had to give way to newer ones (quality.maxPredictions)",
+  notSampled: "only a share of predictions is kept (quality.sampleRate), and this id is none of it",
+} as const;
 
 const tokenFaults: Readonly<Record<TokenFault, string>> = {
   malformed: "the token is none of ours, or incomplete: send the bytes as they came",

@@ -35,7 +35,10 @@ export class OutcomePart implements ModelPart {
   readonly #watched: Watched | undefined;
   #model: ModelOutcomes | undefined;
 
-  /** @param sink who takes the outcomes; undefined: quality is not watched. @throws InferenceError "refused" when the configured predictions do not fit into memory */
+  /**
+   * @param sink who takes the outcomes; undefined: quality is not watched
+   * @throws InferenceError "refused" when the configured predictions do not fit into memory
+   */
   constructor(context: ModelPartContext, outcomes: Outcomes, sink: OutcomeSink | undefined) {
     this.#context = context;
     this.#outcomes = outcomes;

@@ -27,7 +27,8 @@ export function predictionStoreBytes(layout: PredictionLayout, maxRows: number):
 
 /**
  * The predictions of one model version that may still get their truth: a ring of requests by their hashed id and a ring of their rows, so that
- * memory is a matter of `maxRows` alone. The oldest gives way to the newest. All memory is reserved at once; the operating system gives pages as they are used.
+ * memory is a matter of `maxRows` alone. The oldest gives way to the newest. All memory is reserved at once; the operating system gives pages as
+ * they are used.
  */
 export class PredictionStore {
   readonly layout: PredictionLayout;
