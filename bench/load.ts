@@ -18,6 +18,8 @@ export interface LoadRequest {
   readonly seconds: number;
   /** Names of tenants that unary calls are sent under, one after the other; absent: none. */
   readonly tenants?: readonly string[];
+  /** Every request asks for a prediction id. Absent: none does. */
+  readonly hasPredictionIds?: boolean;
   /** Time under load before measuring begins. */
   readonly warmUpSeconds: number;
 }

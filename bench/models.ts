@@ -82,6 +82,12 @@ export class ModelFolder {
     this.#write("huge", 32, encodeModel(onnxModel(graph(nodes, [floats("w", [inputWidth, columns], weights)], 1), 13)));
   }
 
+  /** Writes what the monitor reads beside a model. */
+  addMonitor(name: string, yaml: string, profile: string): void {
+    writeFileSync(join(this.repository, name, "monitor.yaml"), yaml);
+    writeFileSync(join(this.repository, name, "reference_profile.json"), profile);
+  }
+
   modelPath(name: string): string {
     return join(this.path, "repository", name, "1", "model.onnx");
   }

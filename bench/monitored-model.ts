@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type InferenceResponse, noParameters, type RequestContext } from "../src/inference.ts";
-import type { ReferenceProfile, SignalProfile } from "../src/model/package-messages.ts";
 import { profileText } from "../src/model/reference-profile.ts";
 import { ModelMonitors } from "../src/monitor/model-monitors.ts";
 import type { CreateModelPart } from "../src/monitor/model-part.ts";
@@ -10,12 +9,22 @@ import type { MonitorClock } from "../src/monitor/monitor-clock.ts";
 import { SeriesRegistry } from "../src/monitor/telemetry/series-registry.ts";
 import type { ModelDescription } from "../src/runtime/model.ts";
 import type { BatchRecord, RequestRecord } from "../src/runtime/observer.ts";
-import { NumberSketch } from "../src/statistics/signal-sketch.ts";
 import type { Turn } from "./primitive.ts";
+import { normal, profileOf } from "./profile-of-noise.ts";
 import { createRandom } from "./random.ts";
 
-/** Features of the monitored model: a table of ordinary width. */
-const features = 30;
+/** How a monitored model is asked, and what watches it. */
+export interface MonitoredModelOptions {
+  readonly requestsPerSecond: number;
+  /** Rows of a batch. */
+  readonly batch: number;
+  /** Default: 30, a table of ordinary width. */
+  readonly features?: number;
+  /** Its monitor.yaml. Default: empty. */
+  readonly yaml?: string;
+  /** Default: all. */
+  readonly parts?: readonly CreateModelPart[];
+}
 
 /** Different requests, so that branches are not learned by heart. */
 const variants = 256;
@@ -77,8 +86,7 @@ export class MonitoredModel {
   readonly monitors: ModelMonitors;
   readonly turn: Turn;
 
-  /** @param parts default: all */
-  constructor(requestsPerSecond: number, batch: number, parts?: readonly CreateModelPart[]) {
+  constructor({ requestsPerSecond, batch, features = 30, yaml = "", parts }: MonitoredModelOptions) {
     const clock = new VirtualClock();
     const gauges = { readLoopDelay: () => 0, frontBytes: () => 0, runtimeBytes: () => 0, stop: () => {} };
     this.monitors = new ModelMonitors({
@@ -90,16 +98,20 @@ export class MonitoredModel {
       gauges,
       ...(parts && { parts }),
     });
-    const description = this.#load();
-    this.turn = createTurn(this.monitors, description, clock, 1000 / requestsPerSecond, batch);
+    const description = this.#load(features, yaml);
+    this.turn = createTurn(this.monitors, description, clock, { stepMs: 1000 / requestsPerSecond, batch });
     // What is worked out once, when the first rows have come, is no cost of a request.
     for (let i = 0; i < preparation; i++) this.turn(i);
   }
 
-  #load(): ModelDescription {
+  #load(features: number, yaml: string): ModelDescription {
     mkdirSync(join(this.#folder, "1"));
-    writeFileSync(join(this.#folder, "reference_profile.json"), profileText(createProfile()));
-    const description = createDescription();
+    writeFileSync(join(this.#folder, "monitor.yaml"), yaml);
+    writeFileSync(
+      join(this.#folder, "reference_profile.json"),
+      profileText(profileOf("features", features, ["no", "yes"])),
+    );
+    const description = createDescription(features);
     const file = join(this.#folder, "1", "model.onnx");
     this.monitors.prepare({ name: "seed", version: "1", file, folder: this.#folder }, description);
     this.monitors.onModelState("seed", "1", "READY", { reason: "", description });
@@ -116,11 +128,11 @@ function createTurn(
   monitors: ModelMonitors,
   model: ModelDescription,
   clock: VirtualClock,
-  stepMs: number,
-  batchSize: number,
+  { stepMs, batch: batchSize }: { readonly stepMs: number; readonly batch: number },
 ): Turn {
   const random = createRandom(1);
-  const records = Array.from({ length: variants }, () => createRecord(random));
+  const [features = 0] = model.signature.inputs[0]?.dims ?? [];
+  const records = Array.from({ length: variants }, () => createRecord(random, features));
   const responses = Array.from({ length: variants }, () => createResponse(random));
   const batch: BatchRecord = {
     rows: batchSize,
@@ -152,7 +164,7 @@ function createTurn(
   };
 }
 
-function createDescription(): ModelDescription {
+function createDescription(features: number): ModelDescription {
   return {
     name: "seed",
     version: "1",
@@ -172,28 +184,11 @@ function createDescription(): ModelDescription {
   };
 }
 
-function createProfile(): ReferenceProfile {
-  const random = createRandom(2);
-  const signals = Array.from({ length: features }, (_, column): SignalProfile => {
-    const sketch = new NumberSketch();
-    for (let i = 0; i < 2000; i++) sketch.add(normal(random));
-    const numeric = sketch.summarize(20);
-    if (numeric === undefined) throw new Error("a sketch of two thousand values has no profile");
-    return { name: `f${column}`, tensor: "features", column, datatype: "FP32", role: "SIGNAL_ROLE_INPUT", numeric };
-  });
-  const empty = { calibrations: [], expected: [], labels: ["no", "yes"] };
-  return { format_version: 1, model_name: "", model_version: 0, row_count: 2000, signals, ...empty };
-}
-
-function normal(random: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
 function bytesOf(array: Float32Array | BigInt64Array): Uint8Array {
   return new Uint8Array(array.buffer);
 }
 
-function createRecord(random: () => number): RequestRecord {
+function createRecord(random: () => number, features: number): RequestRecord {
   const data = bytesOf(Float32Array.from({ length: features }, () => normal(random)));
   const context: RequestContext = {
     arrivalTimeMs: 0,

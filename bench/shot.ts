@@ -12,10 +12,15 @@ export interface Shot {
 }
 
 /** What shots are made of. */
-export type ShotOptions = Pick<LoadRequest, "model" | "samplesPath" | "rowsPerMessage">;
+export type ShotOptions = Pick<LoadRequest, "model" | "samplesPath" | "rowsPerMessage" | "hasPredictionIds">;
 
 /** One shot for each sample, beginning with it. */
-export function createShots({ model, samplesPath, rowsPerMessage }: ShotOptions): readonly Shot[] {
+export function createShots({
+  model,
+  samplesPath,
+  rowsPerMessage,
+  hasPredictionIds = false,
+}: ShotOptions): readonly Shot[] {
   const samples = readSamples(samplesPath);
   return samples.map(({ id, input }, first) => {
     const rows = Array.from({ length: rowsPerMessage }, (_, row) => samples[(first + row) % samples.length]!);
@@ -24,7 +29,7 @@ export function createShots({ model, samplesPath, rowsPerMessage }: ShotOptions)
       modelName: model,
       modelVersion: "",
       id,
-      parameters: noParameters,
+      parameters: hasPredictionIds ? new Map([["sluice_prediction_id", ""]]) : noParameters,
       inputs: [{ name: "x", datatype: "FP32", shape: [rowsPerMessage, input.length], data }],
       requestedOutputs: [],
       byteLength: 0,

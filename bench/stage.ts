@@ -6,7 +6,9 @@ import { ServerProcess } from "./server-process.ts";
 
 /** What a case asks of the load process; the stage knows the rest. */
 export type LoadOptions = Pick<LoadRequest, "kind" | "seconds"> &
-  Partial<Pick<LoadRequest, "inFlight" | "connections" | "rowsPerMessage" | "tenants" | "warmUpSeconds">>;
+  Partial<
+    Pick<LoadRequest, "inFlight" | "connections" | "rowsPerMessage" | "tenants" | "hasPredictionIds" | "warmUpSeconds">
+  >;
 
 export interface StageOptions {
   readonly args?: readonly string[];

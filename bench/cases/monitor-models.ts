@@ -1,6 +1,9 @@
 import type { BenchCase, Line } from "../bench-case.ts";
-import { MonitoredModel } from "../monitored-model.ts";
+import { MonitoredModel, type MonitoredModelOptions } from "../monitored-model.ts";
 import { measurePrimitive } from "../primitive.ts";
+
+/** A detector that learns from every row looked at. */
+const allOn = "anomaly: {detector: half_space_trees}\n";
 
 /** What watching a model's quality, data and anomalies costs beside telemetry, in CPU time. Blocks end and windows are compared meanwhile. */
 export const monitorModelsCase: BenchCase = {
@@ -8,16 +11,20 @@ export const monitorModelsCase: BenchCase = {
   summary: "CPU time of quality, data and anomaly monitors in a request, with all of them on and with none",
   async run(options) {
     const lines: Line[] = [];
-    const measure = (what: string, perSecond: number, batch: number, budget?: number) => {
-      using all = new MonitoredModel(perSecond, batch);
-      using none = new MonitoredModel(perSecond, batch, []);
+    const measure = (what: string, load: MonitoredModelOptions, budget?: number) => {
+      using all = new MonitoredModel({ ...load, yaml: allOn });
+      using none = new MonitoredModel({ ...load, parts: [] });
       const limit = { name: "no monitors", turn: none.turn };
       const bound = budget === undefined ? {} : { budget: { bound: "at most", value: budget } as const };
       lines.push(measurePrimitive({ what, turn: all.turn, limit, ...bound }, options));
     };
-    measure("unary call at 25,000/s, 1,000 rows/s looked at", 25_000, 1, 3000);
-    measure("stream message at 60,000/s, 1,000 rows/s looked at", 60_000, 32, 1000);
-    measure("unary call at 900/s, every row looked at", 900, 1);
+    const unary = { requestsPerSecond: 25_000, batch: 1 };
+    const stream = { requestsPerSecond: 60_000, batch: 32 };
+    measure("unary call at 25,000/s, 30 features", unary, 3000);
+    measure("unary call at 25,000/s, 1,000 features", { ...unary, features: 1000 }, 3000);
+    measure("stream message at 60,000/s, 30 features", stream, 1000);
+    measure("stream message at 60,000/s, 1,000 features", { ...stream, features: 1000 }, 1000);
+    measure("unary call at 900/s, every row looked at", { requestsPerSecond: 900, batch: 1 });
     return lines;
   },
 };

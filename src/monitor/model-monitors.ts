@@ -7,7 +7,7 @@ import { AlertBoard } from "./alerts/alert-board.ts";
 import type { AskModel } from "./ask-model.ts";
 import { PredictionReader } from "./collect/prediction-reader.ts";
 import { RowSampler } from "./collect/row-sampler.ts";
-import { signalLayout } from "./collect/signal-layout.ts";
+import { rowsPerSecond, signalLayout } from "./collect/signal-layout.ts";
 import { findTask } from "./config/model-task.ts";
 import { readMonitorConfig } from "./config/monitor-config.ts";
 import { type ModelPlace, readMonitorFile } from "./config/monitor-files.ts";
@@ -96,6 +96,8 @@ export class ModelMonitors implements Observer, Annotators {
     const profile = found?.profile;
     const { task, note } = findTask(config, description, profile?.labels);
     const { registry, report } = this.#options;
+    const { signature } = description;
+    const signals = signalLayout(signature, profile, config.data.maxColumns);
     const context: ModelPartContext = {
       description,
       config,
@@ -103,9 +105,9 @@ export class ModelMonitors implements Observer, Annotators {
       taskNote: note,
       profile,
       profileSource: found?.source ?? "",
-      signals: signalLayout(description.signature, profile, config.data.maxColumns),
-      sampler: new RowSampler(config.quality.maxRowsPerSecond),
-      predictions: task && new PredictionReader(task, description.signature),
+      signals,
+      sampler: new RowSampler(rowsPerSecond(signals, signature, config.quality.maxRowsPerSecond)),
+      predictions: task && new PredictionReader(task, signature),
       series: registry.createGroup({
         "sluice.model.name": description.name,
         "sluice.model.version": description.version,

@@ -2,9 +2,29 @@ import type { Signature, TensorSpec } from "../../inference.ts";
 import { columnCount } from "../../model/guess-task.ts";
 import type { ReferenceProfile, SignalProfile, SignalRole } from "../../model/package-messages.ts";
 import { type Signal, type SignalLayout, type TensorStatistic, tensorStatistics } from "./sampled-rows.ts";
+import { maxStatisticElements } from "./tensor-columns.ts";
 
 /** Most signals of a model that are watched. Their windows take a few megabytes. */
 export const maxSignals = 2048;
+
+/**
+ * Values a second that row statistics look at, at most, whatever `quality.maxRowsPerSecond` says: of a table of a thousand columns a hundred rows.
+ * Counting a value takes about 150 ns, so this is 1.5 % of a core.
+ */
+export const maxValuesPerSecond = 100_000;
+
+/** Elements that a statistic over a tensor looks at cost as much as one value that is counted on its own. */
+const elementsOfValue = 8;
+
+/** Rows a second that row statistics may look at. @param maxRows what the configuration allows */
+export function rowsPerSecond({ signals }: SignalLayout, signature: Signature, maxRows: number): number {
+  const wide = new Set(signals.filter(({ statistic }) => statistic !== undefined).map(({ tensor }) => tensor));
+  const elements = [...signature.inputs, ...signature.outputs]
+    .filter(({ name }) => wide.has(name))
+    .map((spec) => Math.min(columnCount(spec, signature) ?? maxStatisticElements, maxStatisticElements));
+  const values = elements.reduce((sum, count) => sum + count / elementsOfValue, signals.length);
+  return Math.min(maxRows, maxValuesPerSecond / Math.max(1, values));
+}
 
 /**
  * What is watched of a model's rows: the signals of its reference profile, else every column of its inputs and outputs. A tensor of more
