@@ -12,6 +12,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["infer", async () => (await import("./infer.ts")).inferCommand],
   ["stream", async () => (await import("./stream.ts")).streamCommand],
   ["outcomes", async () => (await import("./outcomes.ts")).outcomesCommand],
+  ["payloads", async () => (await import("./payloads.ts")).payloadsCommand],
   ["profile", async () => (await import("./profile.ts")).profileCommand],
   ["report", async () => (await import("./report.ts")).reportCommand],
   ["models", async () => (await import("./models.ts")).modelsCommand],
