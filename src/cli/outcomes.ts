@@ -106,6 +106,9 @@ export const outcomesCommand = defineCommand(
   },
 );
 
+/** Of a model on no server at all. */
+const noClasses: WatchedModel = { isRegression: false, labels: [] };
+
 interface ReportJob {
   /** One for each server. */
   readonly clients: readonly InferenceClient[];
@@ -115,7 +118,8 @@ interface ReportJob {
 }
 
 async function report(job: ReportJob, given: OutcomesOptions, context: CommandContext): Promise<ExitCode> {
-  const [first] = await Promise.all(job.clients.map((client) => watchedModel(client, job.model, given.modelVersion)));
+  const ask = (client: InferenceClient) => watchedModel(client, job.model, given.modelVersion);
+  const [watched = noClasses] = await Promise.all(job.clients.map(ask));
   const tally = new OutcomeTally();
   const startMs = performance.now();
   let doneBytes = 0;
@@ -132,7 +136,7 @@ async function report(job: ReportJob, given: OutcomesOptions, context: CommandCo
       modelName: job.model,
       modelVersion: given.modelVersion,
       isCorrection: given.correction,
-      readTruth: truthReader(first, given.truthKind),
+      readTruth: truthReader(watched, given.truthKind),
       rowsPerBatch: outcomesPerCall,
     };
     for await (const { firstRow, outcomes, endByte } of readOutcomes(job.table, job.plan, reading)) {
@@ -176,11 +180,11 @@ function isElsewhere(result: OutcomeResult | undefined): boolean {
 }
 
 /**
- * What the model predicts; undefined: the server does not say, as those of other makes.
+ * What the model predicts.
  * @throws InferenceError when the model's outcomes are not taken
  */
-async function watchedModel(client: InferenceClient, name: string, version: string): Promise<WatchedModel | undefined> {
-  const { models } = await client.monitorReport(name, version).catch((error: unknown) => {
+async function watchedModel(client: InferenceClient, name: string, version: string): Promise<WatchedModel> {
+  const { models } = await client.monitorReport(name, version, { summary: true }).catch((error: unknown) => {
     if (!(error instanceof ClientError) || error.status !== "UNIMPLEMENTED") throw error;
     throw new InferenceError(
       "unsupported",

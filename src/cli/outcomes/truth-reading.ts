@@ -18,11 +18,11 @@ export type TruthFields = Pick<Outcome, "classIndex" | "label" | "value" | "valu
  * How a truth is read from its cell: as the model predicts, or as `kind` says. A class is its label where the model has that label, else an index
  * where the cell is a whole number; what is neither goes as a label, and the server says which there are.
  */
-export function truthReader(model: WatchedModel | undefined, kind: TruthKind | "auto"): (cell: string) => TruthFields {
+export function truthReader(model: WatchedModel, kind: TruthKind | "auto"): (cell: string) => TruthFields {
   const asValue = (cell: string): TruthFields => ({ value: numberOf(cell) });
-  if (kind === "value" || (kind === "auto" && model?.isRegression === true)) return asValue;
+  if (kind === "value" || (kind === "auto" && model.isRegression)) return asValue;
   if (kind === "label") return (label) => ({ label });
-  const labels = new Set(kind === "class" ? [] : model?.labels);
+  const labels = new Set(kind === "class" ? [] : model.labels);
   return (cell) => {
     const index = labels.has(cell) ? undefined : indexOf(cell);
     return index === undefined ? { label: cell } : { classIndex: index };

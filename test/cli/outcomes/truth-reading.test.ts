@@ -36,5 +36,4 @@ test("what the caller says wins over what the server says", () => {
   assert.deepEqual(truthReader(classes, "class")("7"), { classIndex: 7 });
   assert.deepEqual(truthReader(classes, "label")("1"), { label: "1" });
   assert.deepEqual(truthReader(classes, "value")("1"), { value: 1 });
-  assert.deepEqual(truthReader(undefined, "auto")("1"), { classIndex: 1 });
 });
