@@ -290,6 +290,26 @@ describe("shutdown", () => {
     });
   }
 
+  it("keeps a bounded number of spans and log records for a collector that hangs, and counts the others", async () => {
+    const otlpEndpoint = `http://127.0.0.1:${(hanging.address() as AddressInfo).port}`;
+    const telemetry = startTelemetry(resolveConfig({ otlpEndpoint, otlpProtocol: "http", traceSampleRatio: 1 }));
+    const observer = observerOf(telemetry);
+    const model = describeModel();
+    const requests = 2000;
+    for (let i = 0; i < requests; i++) {
+      const request = createRecord();
+      observer.onAdmitted(model, request);
+      observer.onEnd(model, request);
+      telemetry.logListener?.("warn", "something happened", { i });
+    }
+    const values = samples((await scrape(telemetry)).text);
+    const dropped = (signal: string) =>
+      values.get(`sluice_monitor_dropped_total{sluice_monitor="${signal}",sluice_reason="queue_full"}`);
+    assert.equal(dropped("otlp_traces"), requests * 5 - 4096);
+    assert.equal(dropped("otlp_logs"), requests - 1024);
+    assert.equal(await telemetry.shutdown(0), false);
+  });
+
   it("has a failed push counted, and warned of once", async () => {
     const refusing = createServer((_request, response) => response.writeHead(400).end());
     refusing.listen(0, "127.0.0.1");
