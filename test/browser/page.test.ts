@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "puppeteer-core";
 import type { MonitorReport } from "../../src/monitor/monitor-report.ts";
+import { profileCommand } from "../../src/monitor/page/browser/advice.ts";
 import { renderReportDocument } from "../../src/monitor/page/report-document.ts";
 import { browserSkip, complaints, keepScreenshot, startBrowser } from "../support/browser.ts";
 import { startPageServer } from "../support/page-server.ts";
@@ -114,10 +115,7 @@ test("what the views say", { skip, timeout: 60_000 }, async (context) => {
   assert.deepEqual(await texts(page, ".master tbody .row-link"), ["mean_radius", "worst_texture"]);
 
   await goTo(page, "#/model/embedder/1/drift");
-  assert.equal(
-    await text(page, ".command"),
-    "sluice profile train.csv --target <column> --out <repository>/embedder/reference.binpb",
-  );
+  assert.equal(await text(page, ".command"), profileCommand("embedder"));
   await goTo(page, "#/model/gone/1/traffic");
   assert.match(await text(page, "main"), /There is no such model version/);
 });

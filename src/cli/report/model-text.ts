@@ -114,7 +114,7 @@ function confusion({ confusion: matrix }: QualityReport, style: TextStyle): stri
 function drift({ data }: ModelReport, style: TextStyle): string {
   if (data.reference === "")
     return `Drift: ${data.note === "" ? "there is no reference profile" : safeText(data.note)}\n`;
-  const head = `Drift: ${countText(data.drifted_signals)} of ${countText(data.signal_count)} signals drifted; ${countText(data.window?.rows ?? 0)} rows in the window, ${rateText(data.sampled_rows_per_second)} of ${rateText(data.rows_per_second)} looked at\n`;
+  const head = `Drift: ${countText(data.drifted_signals)} of ${countText(data.signal_count)} signals drifted; ${countText(data.window?.rows ?? 0)} rows in the window, ${rateText(data.sampled_rows_per_second, "rows/s")} of ${rateText(data.rows_per_second, "rows/s")} looked at\n`;
   const note = data.note === "" ? "" : `${safeText(data.note)}\n`;
   const shown = sortRows(data.signals, signalRank, true).slice(0, maxSignals);
   if (shown.length === 0) return head + note;

@@ -4,6 +4,14 @@ import { trimZeros } from "./number-text.ts";
 import type { PageTheme } from "./theme.ts";
 import { axisClockText } from "./time-text.ts";
 
+/** Round distances between numbers that are counted: none between whole ones. */
+export const wholeIncrements: readonly number[] = Array.from({ length: 15 }, (_, i) =>
+  [1, 2, 5].map((step) => step * 10 ** i),
+).flat();
+
+/** Round distances between moments, seconds: none below a second, which is the least interval that there is. */
+const timeIncrements = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
+
 /** Numbers of a chart along its horizontal axis; null is a gap. */
 export type Values = readonly (number | null)[];
 
@@ -278,7 +286,7 @@ function plotOptions(
         }))
       : [];
   return {
-    padding: [10, 18, 0, 0],
+    padding: [10, 24, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -333,7 +341,7 @@ function plotSeries(
       ...shared,
       width: 0,
       fill: stroke,
-      paths: uPlot.paths.bars?.({ size: [size, 80] }),
+      paths: uPlot.paths.bars?.({ size: [size, 80, 5] }),
       points: { show: false },
     } as uPlot.Series;
   }
@@ -362,7 +370,12 @@ function horizontalAxis({ ticks }: ChartOptions, theme: PageTheme): uPlot.Axis {
   if (ticks === undefined) {
     const label = (seconds: number, splits: readonly number[]) =>
       axisClockText(seconds, (splits[1] ?? 0) - (splits[0] ?? 0));
-    return { ...plain, space: 64, values: (_plot, splits) => splits.map((seconds) => label(seconds, splits)) };
+    return {
+      ...plain,
+      space: 64,
+      incrs: timeIncrements,
+      values: (_plot, splits) => splits.map((seconds) => label(seconds, splits)),
+    };
   }
   return { ...plain, splits: () => [...ticks().at], values: () => [...ticks().labels] };
 }

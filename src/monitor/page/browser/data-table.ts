@@ -18,6 +18,8 @@ export interface Column<Row> {
   readonly isNumber?: boolean;
   /** Left out where there is little width. */
   readonly isWide?: boolean;
+  /** A sentence, broken into lines. */
+  readonly isProse?: boolean;
   /** Absent: cannot be sorted by. */
   readonly sortValue?: (row: Row) => SortValue;
   readonly cell: () => Cell<Row>;
@@ -179,8 +181,9 @@ export class DataTable<Row> {
   }
 }
 
-function columnClass<Row>({ isNumber, isWide }: Column<Row>): string | undefined {
-  return [isNumber === true ? "number" : "", isWide === true ? "wide" : ""].filter(Boolean).join(" ") || undefined;
+function columnClass<Row>({ isNumber, isWide, isProse }: Column<Row>): string | undefined {
+  const names = [isNumber === true && "number", isWide === true && "wide", isProse === true && "prose"];
+  return names.filter((name) => name !== false).join(" ") || undefined;
 }
 
 /** A cell of text. @param look its class, where that depends on the row */

@@ -33,6 +33,8 @@ const names: Readonly<Record<string, string>> = {
   rmse: "RMSE",
   mae: "MAE",
   r2: "R²",
+  confidence: "Mean confidence",
+  entropy: "Mean entropy",
 };
 
 /** The metric that stands for a model in one number: the first of these that it has. */

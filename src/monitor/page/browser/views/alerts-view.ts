@@ -1,4 +1,5 @@
 import type { Alert } from "../../../monitor-report.ts";
+import { alertsExample } from "../advice.ts";
 import { DataTable, textCell } from "../data-table.ts";
 import { element, setAttribute, setText } from "../element.ts";
 import { alertRank, alertStateText, metricValueText } from "../metric-text.ts";
@@ -18,7 +19,7 @@ export function createAlertsView(isOfOneModel: boolean): View {
   const nothing = emptyState(
     "There are no alert rules",
     "Add them to the monitor.yaml of a model, and load it again.",
-    "alerts:\n  - name: accuracy falls\n    metric: accuracy\n    below: 0.9\n    forSeconds: 300",
+    alertsExample,
   );
   const heading = isOfOneModel ? undefined : element("h2", {}, "Alerts");
   return {
@@ -104,7 +105,7 @@ function createTable(isOfOneModel: boolean): DataTable<AlertRow> {
         sortValue: since,
         cell: textCell((row) => (since(row) === undefined ? absent : agoText(since(row) ?? 0, row.nowSeconds))),
       },
-      { key: "message", title: "In words", isWide: true, cell: textCell(({ message }) => message) },
+      { key: "message", title: "In words", isWide: true, isProse: true, cell: textCell(({ message }) => message) },
     ],
   });
 }

@@ -1,4 +1,5 @@
 import type { AnomalyReport, ChangeDetector } from "../../../monitor-report.ts";
+import { anomalyExample, changesExample } from "../advice.ts";
 import { Chart } from "../chart.ts";
 import { DataTable, textCell } from "../data-table.ts";
 import { element, setText } from "../element.ts";
@@ -32,12 +33,12 @@ export function createAnomaliesView(theme: PageTheme): View {
   const noScores = emptyState(
     "Rows get no anomaly score",
     "Name a detector in the model's monitor.yaml: mahalanobis needs a reference profile, half_space_trees learns from the traffic.",
-    "anomaly:\n  detector: half_space_trees",
+    anomalyExample,
   );
   const noDetectors = emptyState(
     "Nothing is watched for sudden changes",
     "Name what to watch in the model's monitor.yaml.",
-    "changes:\n  - method: adwin\n    signal: confidence",
+    changesExample,
   );
   const detectorPanel = panel("Sudden changes", detectors.root, noDetectors);
   return {

@@ -1,4 +1,5 @@
 import type { ModelReport, SignalReport } from "../../../monitor-report.ts";
+import { profileCommand } from "../advice.ts";
 import { DataTable, textCell } from "../data-table.ts";
 import { element, setAttribute, setText } from "../element.ts";
 import { type Fact, FactStrip } from "../fact-strip.ts";
@@ -7,7 +8,6 @@ import { absent, countText, rateText, shareText, steadyText } from "../number-te
 import { signalSortValue } from "../page-report.ts";
 import { emptyState } from "../panel.ts";
 import { routeFragment } from "../routes.ts";
-import { shellWord } from "../shell-words.ts";
 import { SignalDetail } from "../signal-detail.ts";
 import { methodText } from "../signal-words.ts";
 import { Sparkline } from "../sparkline.ts";
@@ -36,13 +36,14 @@ export function createDriftView(theme: PageTheme, subject: DriftSubject, { refre
     "aria-label": "Find a signal",
   });
   const driftedOnly = element("input", { type: "checkbox" });
-  const table = createTable(subject, refresh);
+  /** Shown in full while nobody has chosen one: the signal that led the table at first. */
+  let first = "";
+  const shown = () => subject.signal || first;
+  const table = createTable(subject, shown, refresh);
   const detail = new SignalDetail(theme);
   const nothing = noReference(subject);
   const tools = element("div", { class: "tools" }, find, element("label", {}, driftedOnly, "drifted only"));
   const parts = element("div", { class: "master" }, element("div", {}, tools, table.root), detail.root);
-  /** Shown in full while nobody has chosen one: the signal that leads the table. */
-  let first = "";
   const changed = () => {
     table.restart();
     refresh();
@@ -52,7 +53,7 @@ export function createDriftView(theme: PageTheme, subject: DriftSubject, { refre
   return {
     root: element("div", {}, note, strip.root, nothing, parts),
     shown: () => ({
-      signal: subject.signal || first,
+      signal: shown(),
       signals: {
         find: find.value.trim(),
         isDriftedOnly: driftedOnly.checked,
@@ -69,7 +70,7 @@ export function createDriftView(theme: PageTheme, subject: DriftSubject, { refre
       strip.update(facts(report));
       nothing.hidden = data.reference !== "";
       parts.hidden = data.signal_count === 0 && data.signals.length === 0;
-      const chosen = subject.signal || first;
+      const chosen = shown();
       const named = data.signals.find(({ name }) => name === chosen);
       const isExtra = named !== undefined && data.signals.length > Math.min(perPage, matched_signals - table.from);
       table.update(isExtra ? data.signals.slice(0, -1) : data.signals, matched_signals);
@@ -87,8 +88,8 @@ export function createDriftView(theme: PageTheme, subject: DriftSubject, { refre
 function noReference({ model }: DriftSubject): HTMLElement {
   return emptyState(
     "There is no reference profile",
-    `Make one from the data that the model was trained on, put it into the model's folder, name it in monitor.yaml (reference: reference.binpb), and load the model again.`,
-    `sluice profile train.csv --target <column> --out <repository>/${shellWord(model)}/reference.binpb`,
+    "Make one from rows that are as they should be and that the model was not trained on. Beside the model, in its folder or in that of the version, it is found when the model is loaded again.",
+    profileCommand(model),
   );
 }
 
@@ -106,15 +107,15 @@ function facts({ data }: ModelReport): readonly Fact[] {
     { name: "Rows in the window", value: countText(window?.rows), detail: range },
     {
       name: "Rows looked at",
-      value: rateText(data.sampled_rows_per_second),
-      detail: `of ${rateText(data.rows_per_second)}`,
+      value: rateText(data.sampled_rows_per_second, "rows/s"),
+      detail: `of ${rateText(data.rows_per_second, "rows/s")}`,
     },
     { name: "Windows compared", value: countText(data.windows), detail: "since the version was loaded" },
     { name: "Reference", value: data.reference === "" ? absent : "profile", detail: data.reference },
   ];
 }
 
-function createTable(subject: DriftSubject, refresh: () => void): DataTable<SignalReport> {
+function createTable(subject: DriftSubject, shown: () => string, refresh: () => void): DataTable<SignalReport> {
   const leading = (text: (score: NonNullable<ReturnType<typeof leadingScore>>) => string) => (signal: SignalReport) => {
     const score = leadingScore(signal);
     return score === undefined ? absent : text(score);
@@ -128,7 +129,7 @@ function createTable(subject: DriftSubject, refresh: () => void): DataTable<Sign
     empty: "No signal fits.",
     onQuery: refresh,
     columns: [
-      { key: "name", title: "Signal", sortValue: sorted("name"), cell: () => nameCell(subject) },
+      { key: "name", title: "Signal", sortValue: sorted("name"), cell: () => nameCell(subject, shown) },
       {
         key: "role",
         title: "Role",
@@ -186,15 +187,14 @@ function createTable(subject: DriftSubject, refresh: () => void): DataTable<Sign
   });
 }
 
-function nameCell(subject: DriftSubject) {
-  const { model, version } = subject;
+function nameCell({ model, version }: DriftSubject, shown: () => string) {
   const root = element("a", { class: "row-link" });
   return {
     root,
     update({ name }: SignalReport) {
       setText(root, name);
       setAttribute(root, "href", routeFragment({ view: "model", tab: "drift", model, version, signal: name }));
-      setAttribute(root, "aria-current", name === subject.signal ? "true" : undefined);
+      setAttribute(root, "aria-current", name === shown() ? "true" : undefined);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Metric, ModelReport, QualityReport } from "../../../monitor-report.ts";
+import { outcomesCommand, taskExample } from "../advice.ts";
 import { CalibrationChart } from "../calibration-chart.ts";
 import { ConfusionTable } from "../confusion-table.ts";
 import { element, setText } from "../element.ts";
@@ -8,7 +9,6 @@ import { outcomeStatusText } from "../metric-text.ts";
 import { absent, countText, durationText, shareText } from "../number-text.ts";
 import { emptyState, panel } from "../panel.ts";
 import { QualityChart } from "../quality-chart.ts";
-import { shellWord } from "../shell-words.ts";
 import type { PageTheme } from "../theme.ts";
 import { clockText, epochSeconds } from "../time-text.ts";
 import type { View } from "../view.ts";
@@ -24,12 +24,12 @@ export function createQualityView(theme: PageTheme, model: string): View {
   const unwatched = emptyState(
     "Quality is not watched",
     "Say in the model's monitor.yaml what it predicts, for example for a classifier with two classes, and load it again.",
-    "task: binary\noutputs:\n  label: label\n  scores: probabilities",
+    taskExample,
   );
   const unlabelled = emptyState(
     "No outcomes in the window yet",
     "Report what turned out to be true: by MonitorService/ReportOutcomes, or from a table with the columns prediction_id, row and truth.",
-    `sluice outcomes <address> ${shellWord(model)} --input outcomes.csv`,
+    outcomesCommand(model),
   );
   const confusionPanel = panel("True classes in rows, predicted ones in columns", confusion.root);
   const parts = element(

@@ -1,5 +1,5 @@
 import type { TrafficPoint } from "../../../monitor-report.ts";
-import { Chart, type ChartData, type ChartOptions, type Values } from "../chart.ts";
+import { Chart, type ChartData, type ChartOptions, type Values, wholeIncrements } from "../chart.ts";
 import { element } from "../element.ts";
 import { batchSizes } from "../model-facts.ts";
 import { countText, rateText, secondsText, steadyText } from "../number-text.ts";
@@ -65,6 +65,7 @@ const charts: readonly TimeChart[] = [
       title: "Waiting",
       note: "requests in the queue at the end of an interval",
       format: countText,
+      increments: wholeIncrements,
       series: [{ label: "waiting", color: "series-4" }],
     },
     values: [({ queue_size }) => queue_size],
@@ -126,6 +127,7 @@ class SizeChart {
         note: "runs by their rows, over the time shown",
         series: [{ label: "runs", color: "series-1", look: "wide-bars" }],
         format: countText,
+        increments: wholeIncrements,
         formatX: (x) => this.#labels[x] ?? "",
         xTitle: "Rows of a run",
         ticks: () => ({ at: this.#labels.map((_, i) => i), labels: this.#labels }),
@@ -138,8 +140,9 @@ class SizeChart {
   update(history: readonly TrafficPoint[]): void {
     const sizes = batchSizes(history);
     this.#labels = sizes.map(({ upTo }, i) => {
-      const from = (sizes[i - 1]?.upTo ?? 0) + 1;
-      return from >= upTo ? String(upTo) : `${from}–${upTo}`;
+      const below = sizes[i - 1]?.upTo;
+      if (below === undefined) return upTo === 1 ? "1" : `≤ ${upTo}`;
+      return below + 1 === upTo ? String(upTo) : `${below + 1}–${upTo}`;
     });
     this.chart.update({ x: sizes.map((_, i) => i), series: [sizes.map(({ count }) => count)] });
   }
