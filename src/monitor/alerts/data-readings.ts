@@ -1,4 +1,5 @@
 import { toEpochMs } from "../../model/package-messages.ts";
+import { binQuantile } from "../../statistics/bin-quantile.ts";
 import type { DataReport, DriftScore, SignalReport } from "../monitor-report.ts";
 import {
   type AlertReader,
@@ -86,11 +87,12 @@ function shareThreshold(reference: number, rows: number, { threshold }: AlertRul
 export const readAnomalousRows: AlertReader = ({ anomalies }, rule) =>
   plainReading(anomalies.anomalous_share, anomalies.scores?.count ?? 0, rule);
 
-/** A quantile of the window's anomaly scores. */
+/** A quantile of the window's anomaly scores, as their bins tell it. */
 export const readAnomalyScore: AlertReader = ({ anomalies: { scores } }, rule) => {
-  const wanted = rule.selector.quantile ?? 0.5;
-  const found = scores?.quantiles.find(({ probability }) => Math.abs(probability - wanted) < 1e-9);
-  return plainReading(found?.value, scores?.count ?? 0, rule);
+  if (scores === undefined) return noReading;
+  const { edges, counts, underflow_count: underflow, overflow_count: overflow, minimum, maximum } = scores;
+  const binned = { edges, counts, underflow, overflow, minimum, maximum };
+  return plainReading(binQuantile(binned, rule.selector.quantile ?? 0.5), scores.count, rule);
 };
 
 /** How many change detectors noticed something within the rule's window. */

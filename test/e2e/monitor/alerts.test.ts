@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { ClientReadableStream, StatusObject } from "@grpc/grpc-js";
 import { InferenceClient } from "../../../src/client/inference-client.ts";
-import { createTensor } from "../../../src/client/tensor-values.ts";
+import { createTensor, readTensor } from "../../../src/client/tensor-values.ts";
 import type { ServeConfig } from "../../../src/config.ts";
 import { resolveConfig } from "../../../src/config.ts";
 import { startServer } from "../../../src/serve.ts";
@@ -117,6 +117,32 @@ test("an alert comes and goes with corrupted inputs: on a watcher, by webhook, i
   await eventually(() => assert.equal(receiver.received.length, 2));
   assert.equal(JSON.parse(receiver.received[1]!.body).alerts[0].state, "ok");
   assert.deepEqual(watching.statesOf("drift"), ["UNKNOWN", "OK", "FIRING", "OK"]);
+});
+
+test("wrong answers make the default alert fire; a webhook that hangs holds neither requests nor the stop up", {
+  timeout: 60_000,
+}, async (context) => {
+  const receiver = await WebhookReceiver.start(context);
+  receiver.answer = () => {};
+  const options = { alertWebhook: receiver.url, exitTimeoutMs: 3_000 };
+  const { server, client, stub, ask } = await serve(context, "windows: { blockSeconds: 1 }", options);
+  const watching = new Watching(stub, { model_name: "breast_cancer" });
+  const rows = demoRows();
+  const predict = async (id: string) => {
+    const inputs = [createTensor("features", "FP32", [rows.length, 30], rows.flat())];
+    const answer = await client.infer({ model: "breast_cancer", inputs, parameters: { sluice_prediction_id: id } });
+    const predicted = [...(readTensor(answer.outputs[0]!) as BigInt64Array)];
+    // The truth is the other class, whatever was predicted.
+    return predicted.map((label, row) => ({ predictionId: id, row, classIndex: 1 - Number(label) }));
+  };
+  const told = await client.reportOutcomes([...(await predict("a")), ...(await predict("b"))]);
+  assert.ok(told.every(({ status }) => status === "ACCEPTED"));
+  await eventually(() => assert.equal(watching.statesOf("accuracy_drop").at(-1), "FIRING"));
+  await eventually(() => assert.equal(receiver.received.length, 1));
+  for (let i = 0; i < 20; i++) await ask(rows);
+  const beganMs = performance.now();
+  assert.equal(await server.stop(), true);
+  assert.ok(performance.now() - beganMs < 6_000, "the exit timeout and some patience");
 });
 
 test("alerts of a model that is unloaded are heard of a last time, and a stop ends those who watch", async (context) => {

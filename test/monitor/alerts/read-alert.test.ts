@@ -152,3 +152,26 @@ test("traffic is added up over the window", () => {
   assert.deepEqual(of("metric: request_rate"), [150 / 180, 3]);
   assert.deepEqual(of("metric: dropped_records"), [7, 1]);
 });
+
+test("anomalous rows are a share of the window, scores a quantile from their bins", () => {
+  const scores = {
+    edges: [0, 1, 2],
+    counts: [900, 100],
+    underflow_count: 0,
+    overflow_count: 0,
+    null_count: 0,
+    infinite_count: 0,
+    count: 1000,
+    mean: 0.6,
+    m2: 1,
+    minimum: 0,
+    maximum: 2,
+    quantiles: [],
+  };
+  const report = reportOf({ anomalies: { ...emptyAnomalies(""), scores, anomalous_share: 0.03 } });
+  const share = read(report, "metric: anomalous_rows, comparison: above, threshold: 0.01");
+  assert.deepEqual([share.value, share.samples], [0.03, 1000]);
+  const score = (quantile: number) =>
+    read(report, `metric: anomaly_score, quantile: ${quantile}, comparison: above, threshold: 1`).value;
+  assert.deepEqual([score(0.9), score(0.95)], [1, 1.5]);
+});
