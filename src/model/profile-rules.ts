@@ -131,8 +131,8 @@ function checkCategories(name: string, { categories, other_count, null_count }: 
     () => `signal '${name}' has a count that is none`,
   );
   check(
-    categories.every(({ text, code }) => (text === undefined) !== (code === undefined)),
-    () => `signal '${name}' has a category without a value`,
+    categories.every(({ text, code }) => (text === undefined ? Number.isSafeInteger(code) : code === undefined)),
+    () => `signal '${name}' has a category without a text or an integer within 2^53`,
   );
   checkUnique(
     categories.map(({ text, code }) => text ?? String(code)),

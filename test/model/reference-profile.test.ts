@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { InferenceError } from "../../src/errors.ts";
 import type { Signature } from "../../src/inference.ts";
 import type { ReferenceProfile } from "../../src/model/package-messages.ts";
@@ -171,6 +172,25 @@ test("a profile that contradicts itself is refused", () => {
       message,
     );
   }
+});
+
+test("a damaged profile is refused or is another valid one, and never anything else", () => {
+  const whole = encodeProfile(profile);
+  const change = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 }));
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), fc.nat(whole.length), (changes, cut) => {
+      const bytes = Uint8Array.from(whole);
+      for (const [at, value] of changes) bytes[at] = value;
+      for (const damaged of [bytes, bytes.subarray(0, cut)]) {
+        try {
+          validateProfile(decodeProfile(damaged));
+        } catch (error) {
+          assert.ok(error instanceof InferenceError && error.reason === "refused", String(error));
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("a profile of another model is refused, with what it has and what the model has", () => {

@@ -148,7 +148,7 @@ export class DriftPart implements ModelPart {
  */
 function bytesOf({ numeric, score, categorical }: SignalProfile, { methods }: DriftConfig): number {
   const bins = (numeric ?? score)?.counts.length ?? categorical?.categories.length ?? 0;
-  return 10 * 8 * (bins + 16) + methods.length * 4096;
+  return 10 * 8 * (bins + 16) + methods.length * 2560;
 }
 
 /** Where a reference comes from, in a few words. */
