@@ -34,6 +34,20 @@ test("what is less severe than the level is not written", () => {
   assert.equal(lines.length, 2);
 });
 
+test("somebody else hears what is written, as it was given, and nothing else", () => {
+  const heard: unknown[] = [];
+  const also = (...line: readonly unknown[]) => void heard.push(line);
+  const log = createLog({ level: "warn", format: "text", write: () => {}, also });
+  const error = new Error("why");
+  log.info("too little");
+  log.warn("careful", { error });
+  log.error("bad");
+  assert.deepEqual(heard, [
+    ["warn", "careful", { error }],
+    ["error", "bad", {}],
+  ]);
+});
+
 test("errors come with their stack and causes", () => {
   const { lines, log } = record("text");
   log.error("failed", { error: new Error("outer", { cause: new Error("inner") }) });

@@ -182,6 +182,7 @@ test("while the server drains, messages of open streams are refused in-band", as
   await stream.untilAnswered(2);
   assert.match(stream.responses[1]?.errorMessage ?? "", /shutting down and has stopped accepting new requests/);
   assert.equal(stream.responses[1]?.response.parameters.get("sluice_status_code"), statusCodes.UNAVAILABLE);
+  assert.deepEqual(harness.observer.refusedRequests, ["draining"]);
   assert.equal((await stream.finish()).code, statusCodes.OK);
 });
 

@@ -14,6 +14,19 @@ test("a unary call is answered by the model that it names", async (t) => {
   assert.deepEqual([...(responses[0]?.outputs[0]?.data ?? [])], [0, 0, 0, 0]);
   await harness.assertIdle();
   assert.deepEqual(harness.observer.ended, [{ method: "inference.GRPCInferenceService/ModelInfer", code: 0 }]);
+  assert.deepEqual(harness.observer.refusedRequests, []);
+});
+
+test("the bytes of a call's messages are counted, those of other methods are not known", async (t) => {
+  const harness = await GrpcHarness.start(t, new FakeRepository(new ImmediateModel("seed")));
+  const request = encodeRequest("seed", "a", undefined, 100);
+  await harness.client().infer(request);
+  await harness.control().call("ServerLive", {});
+  await harness.assertIdle();
+  const [[received, sent] = [], others] = harness.observer.sizes;
+  assert.equal(received, request.length);
+  assert.ok(sent !== undefined && sent > 20, `${sent} bytes sent`);
+  assert.deepEqual(others, [undefined, undefined]);
 });
 
 test("errors become statuses, with a pushback and without headers before them", async (t) => {
@@ -31,6 +44,7 @@ test("errors become statuses, with a pushback and without headers before them", 
   const unknown = await harness.client().infer(encodeRequest("nobody", ""));
   assert.equal(unknown.code, statusCodes.NOT_FOUND);
   assert.equal(unknown.details, "Request for unknown model: 'nobody' is not found");
+  assert.deepEqual(harness.observer.refusedRequests, ["not_found"], "what came to a model is the model's to tell");
 
   const stream = harness.http2().open("ModelInfer");
   stream.end(frame(encodeRequest("full", "")));
@@ -64,6 +78,7 @@ test("malformed protobuf is INVALID_ARGUMENT", async (t) => {
   const { code, details } = await harness.client().infer(Buffer.from([0x0a, 0xff]));
   assert.equal(code, statusCodes.INVALID_ARGUMENT);
   assert.match(details, /malformed ModelInferRequest/);
+  assert.deepEqual(harness.observer.refusedRequests, ["invalid"]);
   await harness.assertIdle();
 });
 
@@ -163,6 +178,7 @@ test("a server that holds all the bytes it may sheds unary calls", async (t) => 
   const second = await harness.client().infer(encodeRequest("slow", "", undefined, 100_000));
   assert.equal(second.code, statusCodes.UNAVAILABLE);
   assert.deepEqual(second.metadata.get("grpc-retry-pushback-ms"), ["100"]);
+  assert.deepEqual(harness.observer.refusedRequests, ["shed"]);
   model.asked[0]!.reply.respond(answerTo(model.asked[0]!.request), true);
   assert.equal((await first).code, statusCodes.OK);
   await harness.assertIdle();

@@ -38,14 +38,17 @@ export class RecordingLog implements Log {
 /** An observer that counts. */
 export class RecordingCallObserver implements CallObserver {
   readonly ended: { readonly method: string; readonly code: number }[] = [];
+  /** Bytes received and sent, of each ended call; undefined where its messages are none. */
+  readonly sizes: (readonly [received: number | undefined, sent: number | undefined])[] = [];
   started = 0;
   received = 0;
   sent = 0;
   onCallStart(): void {
     this.started++;
   }
-  onCallEnd(method: string, code: number): void {
+  onCallEnd(method: string, code: number, _durationMs: number, receivedBytes?: number, sentBytes?: number): void {
     this.ended.push({ method, code });
+    this.sizes.push([receivedBytes, sentBytes]);
   }
   onStreamMessage(_method: string, direction: "received" | "sent"): void {
     this[direction]++;

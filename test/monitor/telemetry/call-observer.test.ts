@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { InferenceError } from "../../../src/errors.ts";
 import { maxMethods } from "../../../src/monitor/telemetry/attribute-values.ts";
 import { createCallObserver } from "../../../src/monitor/telemetry/call-observer.ts";
 import { SeriesRegistry } from "../../../src/monitor/telemetry/series-registry.ts";
+import { createRecord } from "./records.ts";
 import { createReader, samples, scrape } from "./scrape.ts";
 
 function labels(method: string, status: string): string {
@@ -60,6 +62,46 @@ describe("createCallObserver", () => {
     assert.equal(values.get('sluice_rpc_active{rpc_method="p.S/M"}'), 2);
     assert.equal(values.get('sluice_stream_messages_total{rpc_method="p.S/M",sluice_direction="received"}'), 2);
     assert.equal(values.get('sluice_stream_messages_total{rpc_method="p.S/M",sluice_direction="sent"}'), 1);
+  });
+
+  it("counts begun calls, and the bytes of those whose messages are bytes, by status", async () => {
+    const registry = new SeriesRegistry();
+    const calls = createCallObserver(registry, ["p.S/M", "p.S/Other"]);
+    for (const [method, received, sent] of [
+      ["p.S/M", 5000, 0],
+      ["p.S/M", 1024, 70],
+      ["p.S/Other", undefined, undefined],
+    ] as const) {
+      calls.onCallStart(method);
+      calls.onCallEnd(method, 0, 5, received, sent);
+    }
+    calls.onCallStart("p.S/M");
+    const values = samples(await scrape(createReader(registry)));
+    assert.equal(values.get('grpc_server_call_started_total{grpc_method="p.S/M"}'), 3);
+    const of = (way: string, suffix: string) =>
+      values.get(
+        `grpc_server_call_${way}_total_compressed_message_size_bytes_${suffix}{grpc_method="p.S/M",grpc_status="OK"}`,
+      );
+    assert.deepEqual(
+      [of("rcvd", "count"), of("rcvd", "sum"), of("sent", "count"), of("sent", "sum")],
+      [2, 6024, 2, 70],
+    );
+    const sized = [...values.keys()].filter((key) => key.includes("message_size") && key.includes("p.S/Other"));
+    assert.deepEqual(sized, []);
+  });
+
+  it("counts refusals before a model by their reason, and has them traced", async () => {
+    const registry = new SeriesRegistry();
+    const traced: unknown[] = [];
+    const tracing = { onRefused: (...refusal: readonly unknown[]) => void traced.push(refusal) };
+    const calls = createCallObserver(registry, ["p.S/M"], { tracing });
+    const { context } = createRecord();
+    const error = new InferenceError("not_found", "no such model");
+    calls.onRequestRefused(context, error);
+    const values = samples(await scrape(createReader(registry)));
+    assert.equal(values.get('sluice_requests_rejected_total{sluice_reason="not_found"}'), 1);
+    assert.equal(values.get('sluice_requests_rejected_total{sluice_reason="shed"}'), 0, "rates see the first one");
+    assert.deepEqual(traced, [[context, error]]);
   });
 
   it("counts every unregistered method and unknown status together", async () => {
