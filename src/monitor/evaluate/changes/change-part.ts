@@ -47,6 +47,8 @@ export class ChangePart implements ModelPart {
   readonly #ofErrors: readonly Watch[];
   readonly #sampler: RowSampler;
   #adaptedMs = Number.NEGATIVE_INFINITY;
+  /** Values that were no numbers, or out of their range, and are counted already. */
+  #leftOut = 0;
 
   constructor(context: ModelPartContext, configs: readonly ChangeConfig[]) {
     this.#context = context;
@@ -83,11 +85,23 @@ export class ChangePart implements ModelPart {
   }
 
   onBlockEnd(): void {
-    for (const watch of this.#watches) watch.isLogged = false;
+    let leftOut = 0;
+    for (const watch of this.#watches) {
+      watch.isLogged = false;
+      leftOut += watch.detector.leftOut;
+    }
+    if (leftOut > this.#leftOut) this.#context.drop(this.name, "not_finite", leftOut - this.#leftOut);
+    this.#leftOut = leftOut;
   }
 
   report(into: ModelReportDraft): void {
-    into.anomalies = { ...into.anomalies, detectors: this.#watches.map(({ detector }) => detector.report()) };
+    const detectors = this.#watches.map(({ detector }) => detector);
+    const unfit = detectors.filter(({ leftOut, sampleCount }) => leftOut > 0 && sampleCount === 0);
+    const notes = unfit.map(
+      ({ signal }) => `none of the values of '${signal}' is a number that it can be, such as 0 to 1 for a share`,
+    );
+    const note = [into.anomalies.note, ...notes].filter((text) => text !== "").join("; ");
+    into.anomalies = { ...into.anomalies, note, detectors: detectors.map((detector) => detector.report()) };
   }
 
   #takePrediction(prediction: Prediction, atMs: number): void {

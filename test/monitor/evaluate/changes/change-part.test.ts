@@ -146,6 +146,16 @@ describe("numbers over time", () => {
     assert.equal(numbers.report(watching).anomalies.detectors[0]?.changes, 2);
   });
 
+  it("say so when there is nothing to watch in them, and count it", () => {
+    const model = new MonitoredModel(classifier, classes);
+    const part = partOf(model);
+    for (let i = 0; i < 3; i++) model.answer(part, [floats("x", [1])], [floats("probabilities", [7, -3, 2], 3)]);
+    part.onBlockEnd();
+    part.onBlockEnd();
+    assert.match(model.report(part).anomalies.note, /none of the values of 'confidence'/);
+    assert.deepEqual(model.dropped, ["anomalies not_finite 3"]);
+  });
+
   it("take no more rows than the rate of row statistics allows", () => {
     const model = new MonitoredModel(classifier, `${classes}quality: {maxRowsPerSecond: 10}`);
     const part = partOf(model);
