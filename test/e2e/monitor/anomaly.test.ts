@@ -147,6 +147,33 @@ test("another model of the repository scores rows; without it answers go without
   );
 });
 
+test("flipped labels are a change of the error, found as outcomes come, without configuration", {
+  timeout: 60_000,
+}, async (t) => {
+  const { client, requestOf, anomalies } = await serve(t, "");
+  const error = async () => (await anomalies()).detectors.find(({ signal }) => signal === "error")!;
+  /** Predicts all rows and reports their outcomes: what was predicted, or the other class. */
+  const report = async (id: string, isFlipped: boolean) => {
+    const response = await client.infer({ ...requestOf(rows), predictionId: id });
+    const labels = readTensor(response.outputs.find(({ name }) => name === "output_label")!) as BigInt64Array;
+    const outcomes = [...labels].map((label, row) => {
+      const truth = isFlipped ? 1 - Number(label) : Number(label);
+      return { predictionId: id, row, classIndex: truth };
+    });
+    const results = await client.reportOutcomes(outcomes);
+    assert.ok(
+      results.every(({ status }) => status === "ACCEPTED"),
+      JSON.stringify(results[0]),
+    );
+  };
+  for (let i = 0; i < 4; i++) await report(`right-${i}`, false);
+  assert.deepEqual([(await error()).changes, (await error()).sample_count], [0, 4 * rows.length]);
+  await report("flipped", true);
+  const { changes, before = 1, after = 0, current } = await error();
+  assert.equal(changes, 1);
+  assert.ok(before < 0.05 && after > 0.4 && current > 0.4, `${before} -> ${after}, now ${current}`);
+});
+
 test("a model that gives no scores refuses their name, as it refuses any unknown output", {
   timeout: 60_000,
 }, async (t) => {
