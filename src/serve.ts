@@ -41,6 +41,8 @@ export interface RunningServer {
   readonly grpcAddress: string;
   /** Bound address of the HTTP side port. */
   readonly httpAddress: string;
+  /** Where the monitor's page is, as a URL; undefined: it is switched off. */
+  readonly pageUrl: string | undefined;
   /** Resolves once every start-up model is ready or has failed; the list names the failed ones with their reason. */
   readonly started: Promise<readonly { readonly name: string; readonly version: string; readonly reason: string }[]>;
   /** The model versions that are ready now, for the line that `sluice serve` prints; ordered by name, then version. */
@@ -123,6 +125,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
     return {
       grpcAddress,
       httpAddress,
+      pageUrl: page && `http://${httpAddress}/monitor/`,
       started,
       models: () => readyModels(repository),
       load: () => grpc.load,

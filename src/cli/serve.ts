@@ -106,7 +106,9 @@ function jsonSummary(server: RunningServer, failed: readonly FailedModel[]): str
 
 function summary(server: RunningServer, failed: readonly FailedModel[]): string {
   const models = server.models();
-  const lines = [`gRPC  ${server.grpcAddress}`, `HTTP  http://${server.httpAddress}/metrics`, ""];
+  const lines = [`gRPC  ${server.grpcAddress}`, `HTTP  http://${server.httpAddress}/metrics`];
+  if (server.pageUrl !== undefined) lines.push(`Page  ${server.pageUrl}`);
+  lines.push("");
   lines.push(models.length === 0 ? "No model is ready.\n" : modelTable(models));
   if (failed.length > 0) {
     lines.push("Failed:");

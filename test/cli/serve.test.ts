@@ -23,6 +23,7 @@ const digits: Description = {
 class ServerFake implements RunningServer {
   readonly grpcAddress = "0.0.0.0:8001";
   readonly httpAddress = "0.0.0.0:8000";
+  readonly pageUrl = "http://0.0.0.0:8000/monitor/";
   readonly started: RunningServer["started"];
   config: ServeConfig | undefined;
   path: string | undefined;
@@ -82,6 +83,7 @@ test("a ready server prints addresses, models, failures and a line to paste", as
     [
       "gRPC  0.0.0.0:8001",
       "HTTP  http://0.0.0.0:8000/metrics",
+      "Page  http://0.0.0.0:8000/monitor/",
       "",
       "model   version  device            batching",
       "digits        2  webgpu (partial)  on: the configuration says max_batch_size 64",
