@@ -4,11 +4,15 @@ import type { AskModel } from "../../ask-model.ts";
 import { elementReader } from "../../collect/element-reader.ts";
 import type { DetectorModel } from "../../config/anomaly.ts";
 
+/** Copies of rows that wait for the scores of one model's detector; what comes on top goes without. */
+export const maxWaitingBytes = 64 * 1024 * 1024;
+
 /** Scores of rows by another model of the repository. */
 export class ModelScores {
   readonly #ask: AskModel;
   readonly #model: DetectorModel;
   readonly #timeoutMs: number;
+  #waitingBytes = 0;
 
   constructor(ask: AskModel, model: DetectorModel, timeoutMs: number) {
     this.#ask = ask;
@@ -19,9 +23,26 @@ export class ModelScores {
   /**
    * The scores of rows.
    * @param inputs copied at once, so that their memory may go
-   * @throws InferenceError when the model is not there, does not take the inputs, fails, or does not answer one number a row
+   * @throws InferenceError when the model is not there, does not take the inputs, fails, or does not answer one number a row, and beyond
+   *   {@link maxWaitingBytes}
    */
   async score(inputs: readonly Tensor[], rows: number): Promise<Float32Array> {
+    const bytes = inputs.reduce((sum, { data }) => sum + data.length, 0);
+    if (this.#waitingBytes + bytes > maxWaitingBytes) {
+      throw new InferenceError(
+        "shed",
+        `rows of ${this.#waitingBytes} bytes wait already, at most ${maxWaitingBytes} may`,
+      );
+    }
+    this.#waitingBytes += bytes;
+    try {
+      return await this.#score(inputs, rows);
+    } finally {
+      this.#waitingBytes -= bytes;
+    }
+  }
+
+  async #score(inputs: readonly Tensor[], rows: number): Promise<Float32Array> {
     const { name, version, output, isLowAnomalous } = this.#model;
     const copied = inputs.map((input) => ({ ...input, data: Uint8Array.from(input.data) }));
     const response = await this.#ask({

@@ -138,6 +138,21 @@ describe("a model as detector", () => {
     assert.equal(subject.asked.length, 4);
   });
 
+  it("is asked about no more than 64 MiB of rows at a time", async () => {
+    const subject = new Subject();
+    const never = Promise.withResolvers<readonly Tensor[]>();
+    subject.answer = () => never.promise;
+    const many = new Array<number>(2 ** 23).fill(0); // 32 MiB
+    void subject.request(many);
+    void subject.request(many);
+    assert.equal(await subject.request([1]), undefined);
+    assert.match(subject.note, /rows of 67108864 bytes wait already/);
+    never.resolve([]);
+    await subject.settle();
+    subject.answer = async () => [floats("scores", [3])];
+    assert.notEqual(await subject.request([1]), undefined);
+  });
+
   it("refuses answers that are not one number a row", async () => {
     const subject = new Subject();
     subject.answer = async () => [floats("scores", [1, 2])];
