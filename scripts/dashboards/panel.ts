@@ -25,6 +25,8 @@ interface PanelOptions {
   readonly description?: string;
   readonly width?: number;
   readonly max?: number;
+  /** Least value of the axis; null: that of the data. Default: 0. */
+  readonly min?: number | null;
 }
 
 const defaultWidth = 8;
@@ -41,9 +43,10 @@ export function timeseries(
     showPoints: "never",
     stacking: { group: "A", mode: isStacked ? "normal" : "none" },
   };
-  const limits = options.max === undefined ? {} : { max: options.max };
+  const { min = 0, max } = options;
+  const limits = { ...(min === null ? {} : { min }), ...(max === undefined ? {} : { max }) };
   return panel("timeseries", title, targets, options, {
-    fieldConfig: { defaults: { custom, min: 0, unit, ...limits }, overrides: [] },
+    fieldConfig: { defaults: { custom, unit, ...limits }, overrides: [] },
     options: { legend: { displayMode: "list", placement: "bottom" }, tooltip: { mode: "multi", sort: "desc" } },
   });
 }

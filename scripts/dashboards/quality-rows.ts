@@ -2,6 +2,7 @@ import { instruments } from "../../src/monitor/telemetry/instruments.ts";
 import type { Row } from "./dashboard.ts";
 import { legendOf, model, modelLegend, name, queries } from "./native-scope.ts";
 import { bars, heatmap, table, timeseries } from "./panel.ts";
+import { dashboardRange } from "./query.ts";
 
 const data: Row = {
   title: "Data",
@@ -23,6 +24,30 @@ const data: Row = {
     ),
     timeseries("Features and outputs that drift", [
       { expr: queries.now("max", instruments.driftSignals, [...model]), legend: modelLegend },
+      {
+        expr: `${queries.rate(instruments.driftDetected, [...model, "sluice.feature", "sluice.method"])} > 0`,
+        legend: `began: ${legendOf("sluice.feature", "sluice.method")}`,
+      },
+    ]),
+    timeseries(
+      "Share of unusual rows",
+      [
+        {
+          expr: `${queries.rate(instruments.anomalyRows, [...model, "sluice.detector"])} / ${queries.rate(instruments.anomalyScore, [...model, "sluice.detector"])}`,
+          legend: `${modelLegend} ${legendOf("sluice.detector")}`,
+        },
+      ],
+      { unit: "percentunit", description: "Of the rows that are scored without being asked for." },
+    ),
+    timeseries("How unusual rows are", [
+      {
+        expr: queries.quantile(0.99, instruments.anomalyScore, [...model, "sluice.detector"]),
+        legend: `p99 ${modelLegend} ${legendOf("sluice.detector")}`,
+      },
+      {
+        expr: queries.now("max", instruments.anomalyThreshold, [...model, "sluice.detector"]),
+        legend: `threshold ${modelLegend} ${legendOf("sluice.detector")}`,
+      },
     ]),
     table(
       "Drift by feature",
@@ -79,11 +104,23 @@ const right = { "sluice.correct": "true" } as const;
 /** Share of the labelled predictions that were right. */
 const shareRight = (by: readonly string[]) =>
   `${queries.rate(instruments.predictionOutcomes, by, right)} / ${queries.rate(instruments.predictionOutcomes, by)}`;
+/** How much a sum of a regression grows a second; signed ones as well, whose growth `rate` would take for a restart. */
+const outputRate = (instrument: OutputInstrument) =>
+  instrument.kind === "counter"
+    ? queries.rate(instrument, [...model, "sluice.output"])
+    : `${queries.sum(instrument, [...model, "sluice.output"])} (deriv(${queries.samples(instrument)}[${dashboardRange}]))`;
+
+type OutputInstrument =
+  | typeof instruments.regressionSquaredError
+  | typeof instruments.regressionAbsoluteError
+  | typeof instruments.regressionError
+  | typeof instruments.regressionTruth
+  | typeof instruments.regressionTruthSquared
+  | typeof instruments.regressionLabels;
+
 /** Mean of what a regression's sums add up, over its labels. */
-const overLabels = (
-  instrument: typeof instruments.regressionSquaredError | typeof instruments.regressionAbsoluteError,
-) =>
-  `${queries.rate(instrument, [...model, "sluice.output"])} / ${queries.rate(instruments.regressionLabels, [...model, "sluice.output"])}`;
+const overLabels = (instrument: OutputInstrument) =>
+  `${outputRate(instrument)} / ${outputRate(instruments.regressionLabels)}`;
 const accuracyOf = (
   instrument: typeof instruments.qualityValue | typeof instruments.qualityLower | typeof instruments.qualityUpper,
 ) => queries.now("min", instrument, [...model, "sluice.basis"], { "sluice.metric": "accuracy" });
@@ -117,6 +154,16 @@ const quality: Row = {
       ],
       { description: "Predictions whose truth came, by both." },
     ),
+    timeseries(
+      "Recall by class, of many classes",
+      [
+        {
+          expr: `${queries.rate(instruments.classOutcomes, [name, "sluice.class"], { "sluice.outcome": "tp" })} / ${queries.rate(instruments.classOutcomes, [name, "sluice.class"], { "sluice.outcome": "=~tp|fn" })}`,
+          legend: legendOf(name, "sluice.class"),
+        },
+      ],
+      { unit: "percentunit", max: 1, description: "Of models with 17 to 256 classes." },
+    ),
     timeseries("Root mean squared error and mean absolute error", [
       {
         expr: `sqrt(${overLabels(instruments.regressionSquaredError)})`,
@@ -127,6 +174,20 @@ const quality: Row = {
         legend: `MAE ${modelLegend} ${legendOf("sluice.output")}`,
       },
     ]),
+    timeseries(
+      "R2 and bias",
+      [
+        {
+          expr: `1 - ${outputRate(instruments.regressionSquaredError)} / (${outputRate(instruments.regressionTruthSquared)} - ${outputRate(instruments.regressionTruth)} ^ 2 / ${outputRate(instruments.regressionLabels)})`,
+          legend: `R2 ${modelLegend} ${legendOf("sluice.output")}`,
+        },
+        {
+          expr: `${outputRate(instruments.regressionError)} / ${outputRate(instruments.regressionLabels)}`,
+          legend: `bias ${modelLegend} ${legendOf("sluice.output")}`,
+        },
+      ],
+      { description: "Of the labels that came.", min: null },
+    ),
     timeseries(
       "Log loss",
       [
@@ -186,6 +247,11 @@ const outcomes: Row = {
       { unit: "cps", isStacked: true },
     ),
     timeseries(
+      "Corrections of outcomes",
+      [{ expr: queries.rate(instruments.labelCorrections, [...model]), legend: modelLegend }],
+      { unit: "cps", description: "Truths that took the place of earlier ones: counters keep what came first." },
+    ),
+    timeseries(
       "Changes found",
       [
         {
@@ -205,6 +271,10 @@ const outcomes: Row = {
       ],
       { description: "-1 unknown, 0 ok, 1 pending, 2 firing." },
     ),
+    timeseries("Payload log", [
+      { expr: queries.rate(instruments.payloadRecords, [...model]), legend: `requests a second ${modelLegend}` },
+      { expr: queries.rate(instruments.payloadBytes, [...model]), legend: `bytes a second ${modelLegend}` },
+    ]),
     timeseries(
       "What the monitor left out",
       [

@@ -120,10 +120,73 @@ const batching: Row = {
     ),
     timeseries("Requests waiting", [
       { expr: queries.now("sum", instruments.queueSize, [...model]), legend: modelLegend },
+      { expr: queries.now("sum", instruments.queueLimit, [...model]), legend: `at most ${modelLegend}` },
     ]),
+    timeseries(
+      "What a batch takes",
+      [
+        {
+          expr: queries.now("max", instruments.runFixed, [...model, "sluice.shape.bucket"]),
+          legend: `whatever its rows ${modelLegend} ${legendOf("sluice.shape.bucket")}`,
+        },
+        {
+          expr: queries.now("max", instruments.runPerRow, [...model, "sluice.shape.bucket"]),
+          legend: `each row ${modelLegend} ${legendOf("sluice.shape.bucket")}`,
+        },
+      ],
+      { unit: "s", description: "As learned from its runs." },
+    ),
     timeseries("Rows that admission lets in", [
       { expr: queries.now("min", instruments.admissionLimit, [...model]), legend: modelLegend },
     ]),
+  ],
+};
+
+const tenants: Row = {
+  title: "Tenants and sequences",
+  panels: [
+    timeseries(
+      "Rows answered by tenant",
+      [{ expr: queries.rate(instruments.tenantRows, ["sluice.tenant"]), legend: legendOf("sluice.tenant") }],
+      { unit: "rowsps", description: "With --tenants only, as the two beside it." },
+    ),
+    timeseries(
+      "Requests by tenant",
+      [
+        { expr: queries.rate(instruments.tenantRequests, ["sluice.tenant"]), legend: legendOf("sluice.tenant") },
+        {
+          expr: `${queries.rate(instruments.tenantRejections, ["sluice.tenant", "sluice.reason"])} > 0`,
+          legend: `refused: ${legendOf("sluice.tenant", "sluice.reason")}`,
+        },
+      ],
+      { unit: "reqps" },
+    ),
+    timeseries(
+      "Time in the queue by tenant",
+      [
+        {
+          expr: queries.quantile(0.99, instruments.tenantQueueDuration, ["sluice.tenant"]),
+          legend: `p99 ${legendOf("sluice.tenant")}`,
+        },
+      ],
+      { unit: "s" },
+    ),
+    timeseries("Sequences", [
+      {
+        expr: queries.now("sum", instruments.sequences, [...model, "sluice.state"]),
+        legend: `${legendOf("sluice.state")} ${modelLegend}`,
+      },
+    ]),
+    timeseries(
+      "Sequences that ended",
+      [
+        {
+          expr: queries.rate(instruments.sequencesEnded, [...model, "sluice.reason"]),
+          legend: `${legendOf("sluice.reason")} ${modelLegend}`,
+        },
+      ],
+      { unit: "cps" },
+    ),
   ],
 };
 
@@ -166,6 +229,38 @@ const runtime: Row = {
         legend: `ended a second: ${legendOf("sluice.reason")}`,
       },
     ]),
+    timeseries(
+      "Event loop of the front process",
+      [
+        { expr: queries.now("max", instruments.loopUtilization, []), legend: "busiest, since the last scrape" },
+        {
+          expr: queries.rate(instruments.loopTime, ["nodejs.eventloop.state"]),
+          legend: legendOf("nodejs.eventloop.state"),
+        },
+      ],
+      { unit: "percentunit" },
+    ),
+    timeseries(
+      "Heap of the front process",
+      [
+        {
+          expr: queries.now("sum", instruments.heapUsed, ["v8js.heap.space.name"]),
+          legend: legendOf("v8js.heap.space.name"),
+        },
+        { expr: queries.now("sum", instruments.heapLimit, []), legend: "reserved" },
+      ],
+      { unit: "bytes" },
+    ),
+    timeseries(
+      "Loads",
+      [
+        {
+          expr: queries.mean(instruments.loadDuration, [...model, "error.type"]),
+          legend: `${modelLegend} ${legendOf("error.type")}`,
+        },
+      ],
+      { unit: "s", description: "Mean duration of the loads that ended, with error.type where they failed." },
+    ),
     table("Where models run", [
       {
         expr: queries.now("max", instruments.modelProvider, [
@@ -181,4 +276,4 @@ const runtime: Row = {
 };
 
 /** How much is asked, how long it takes, and what the server makes of it. */
-export const trafficRows: readonly Row[] = [traffic, latency, batching, runtime];
+export const trafficRows: readonly Row[] = [traffic, latency, batching, tenants, runtime];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { type Dashboard, renderDashboard } from "../../scripts/dashboards/dashboard.ts";
 import { nativeDashboard } from "../../scripts/dashboards/native-dashboard.ts";
-import { Queries } from "../../scripts/dashboards/query.ts";
+import { nameOf, Queries } from "../../scripts/dashboards/query.ts";
 import { tritonDashboard } from "../../scripts/dashboards/triton-dashboard.ts";
 import { instruments } from "../../src/monitor/telemetry/instruments.ts";
 import { needs, run, toolPath } from "../interop/foreign-tools.ts";
@@ -86,6 +86,25 @@ for (const [file, dashboard] of Object.entries(dashboards)) {
     });
   });
 }
+
+/** Instruments that no panel shows, each for a reason. */
+const notShown: readonly (keyof typeof instruments)[] = [
+  "callsStarted", // calls are shown as they end, and those under way
+  "predictions", // the requests and their rows are
+  "estimateOutcomes", // the estimate is shown as the server works it out
+  "qualitySamples", // intervals say what samples would
+  "delayMin",
+  "delayMax",
+  "delayMean",
+  "delayStddev",
+  "delayP90", // p50 and p99 tell the event loop's story
+];
+
+it("the native dashboard shows every instrument, but for those that are named here", () => {
+  const shown = JSON.stringify(nativeDashboard);
+  const missing = Object.entries(instruments).filter(([, instrument]) => !shown.includes(nameOf(instrument)));
+  assert.deepEqual(missing.map(([key]) => key).sort(), [...notShown].sort());
+});
 
 describe("Queries", () => {
   it("refuses an attribute that the instrument does not have", () => {
