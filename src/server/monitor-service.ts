@@ -38,8 +38,8 @@ export function monitorService(
     throw new InferenceError("unsupported", "this server does not offer the method");
   }, log);
   const handlers: Readonly<Record<string, AnyCallHandler>> = {
-    GetMonitorReport: unaryMethod(({ model_name, model_version, summary }: ReportRequest) => {
-      const report = monitors.report(model_name, model_version);
+    GetMonitorReport: unaryMethod(async ({ model_name, model_version, summary }: ReportRequest) => {
+      const report = await monitors.report(model_name, model_version);
       return { report: summary ? summaryOf(report) : report };
     }, log),
     ReportOutcomes: notYet,

@@ -139,7 +139,7 @@ test("split, cancelled, late, failed and repeated requests: every sum of the eng
         part.rows.toSorted((a, b) => a - b),
         answered.flatMap(({ values }) => values).toSorted((a, b) => a - b),
       );
-      const [model0] = monitors.report().models;
+      const [model0] = (await monitors.report()).models;
       const sum = (of: "requests" | "failures" | "rows") =>
         (model0?.history ?? []).reduce((all, point) => all + point[of], 0);
       assert.deepEqual([sum("requests"), sum("failures")], [part.answers, part.failures]);

@@ -45,7 +45,7 @@ function subject(parts: readonly CreateModelPart[]) {
 
 const nowhere = { name: "m", version: "1", file: "/nowhere/m/1/model.onnx", folder: "/nowhere/m" };
 
-test("a version is watched from READY until it is removed or replaced", () => {
+test("a version is watched from READY until it is removed or replaced", async () => {
   const made: RecordingPart[] = [];
   const { monitors } = subject([
     () => {
@@ -56,27 +56,27 @@ test("a version is watched from READY until it is removed or replaced", () => {
   ]);
   const first = describe("m");
   monitors.prepare(nowhere, first);
-  assert.deepEqual(monitors.report().models, [], "not before it is ready");
+  assert.deepEqual((await monitors.report()).models, [], "not before it is ready");
   monitors.onModelState("m", "1", "READY", { reason: "", description: first });
   const second = describe("m");
   monitors.prepare(nowhere, second);
   monitors.onModelState("m", "1", "UNLOADING", { reason: "" });
-  assert.equal(monitors.report().models[0]?.state, "UNLOADING");
+  assert.equal((await monitors.report()).models[0]?.state, "UNLOADING");
   monitors.onModelState("m", "1", "READY", { reason: "", description: second });
   assert.deepEqual(
     made.map(({ isClosed }) => isClosed),
     [true, false],
   );
-  assert.equal(monitors.report().models.length, 1);
+  assert.equal((await monitors.report()).models.length, 1);
   monitors.onModelRemoved("m", "1");
   assert.deepEqual(
     made.map(({ isClosed }) => isClosed),
     [true, true],
   );
-  assert.deepEqual(monitors.report().models, []);
+  assert.deepEqual((await monitors.report()).models, []);
 });
 
-test("blocks end on multiples of their length, and a missed one is not made up for", (context) => {
+test("blocks end on multiples of their length, and a missed one is not made up for", async (context) => {
   const root = temporaryFolder(context);
   mkdirSync(join(root, "m", "1"), { recursive: true });
   writeFileSync(join(root, "m", "monitor.yaml"), "windows: {blockSeconds: 5}\n");
@@ -98,7 +98,7 @@ test("blocks end on multiples of their length, and a missed one is not made up f
   assert.equal(part.blockEnds.length, 3);
 });
 
-test("what a part throws is counted and logged once, and the others go on", () => {
+test("what a part throws is counted and logged once, and the others go on", async () => {
   const calm = new RecordingPart();
   const { monitors, clock, logged } = subject([
     () => ({
@@ -117,12 +117,12 @@ test("what a part throws is counted and logged once, and the others go on", () =
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   clock.advance(130_000);
   assert.equal(calm.blockEnds.length, 2);
-  const [model] = monitors.report().models;
+  const [model] = (await monitors.report()).models;
   assert.deepEqual(model?.dropped, [{ monitor: "data", reason: "exception", count: 3 }]);
   assert.deepEqual(logged, ["quality is not watched", "a monitor failed; further failures are only counted"]);
 });
 
-test("a part that cannot be made refuses the load", () => {
+test("a part that cannot be made refuses the load", async () => {
   const { monitors } = subject([
     () => {
       throw new Error("refused");
@@ -149,7 +149,7 @@ test("the series of a version end with it, and those of one that never became re
   assert.equal(registry.groupCount, before);
 });
 
-test("a summary leaves out what takes much room", () => {
+test("a summary leaves out what takes much room", async () => {
   const { monitors, clock } = subject([
     () => ({
       name: "data",
@@ -167,7 +167,7 @@ test("a summary leaves out what takes much room", () => {
   monitors.prepare(nowhere, description);
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   clock.advance(10_000);
-  const { models, history } = summaryOf(monitors.report());
+  const { models, history } = summaryOf(await monitors.report());
   assert.equal(history.length, 1);
   assert.deepEqual([models[0]?.data.signals, models[0]?.data.drifted_signals], [[], 1]);
   assert.deepEqual([models[0]?.quality.confusion, models[0]?.quality.predictions], [undefined, 5]);

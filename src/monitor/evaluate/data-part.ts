@@ -15,7 +15,7 @@ import type { ModelPart, ModelPartContext } from "../model-part.ts";
 import type { DataReport, ModelReportDraft } from "../monitor-report.ts";
 import { anomalyKinds, maxDataLines } from "../telemetry/data-instruments.ts";
 import { BlockRing } from "./block-ring.ts";
-import { DataSeries } from "./data-series.ts";
+import { countRows, DataSeries } from "./data-series.ts";
 import { signalReport } from "./value-report.ts";
 
 /**
@@ -34,7 +34,9 @@ class DataPart implements ModelPart {
   readonly #rules: ValueRules;
   readonly #total: ValueCounts;
   readonly #blocks: BlockRing<ValueCounts>;
-  readonly #series: DataSeries;
+  readonly #exported: ExportedSignals["exported"];
+  /** Made with the first row looked at: idle models are many. */
+  #series: DataSeries | undefined;
   readonly #note: string;
 
   constructor(context: ModelPartContext) {
@@ -48,7 +50,8 @@ class DataPart implements ModelPart {
     this.#blocks = new BlockRing({ blockMs: blockSeconds * 1000, blocks, create });
     this.maxBytes = (this.#blocks.capacity + 1) * signals.length * valueFields * Float64Array.BYTES_PER_ELEMENT;
     const { exported, note: seriesNote } = exportedSignals(context);
-    this.#series = new DataSeries(context, exported, this.#total);
+    this.#exported = exported;
+    countRows(context);
     this.#note = [note, seriesNote].filter((text) => text !== "").join("; ");
     if (this.#note !== "") {
       const { name, version } = context.description;
@@ -60,6 +63,7 @@ class DataPart implements ModelPart {
     const { atMs } = rows;
     const block = this.#blocks.at(atMs, Math.max(atMs, this.#context.clock.nowMs())); // clocks may be set back
     if (block !== undefined) recordValues(block, this.#total, rows, this.#rules);
+    this.#series ??= new DataSeries(this.#context, this.#exported, this.#total);
     this.#series.record(rows);
   }
 

@@ -5,6 +5,14 @@ import type { ModelPartContext } from "../model-part.ts";
 import { dataInstruments } from "../telemetry/data-instruments.ts";
 import type { HistogramSeries } from "../telemetry/series.ts";
 
+/** Shows how many rows there were and how many of them were looked at, from the first one on. */
+export function countRows({ series, sampler }: ModelPartContext): void {
+  const passedBy = () => (sampler.seen === 0 ? undefined : sampler.seen - sampler.chosen);
+  series.observe(dataInstruments.monitorRows, passedBy, { "sluice.sampled": "false" });
+  const lookedAt = () => (sampler.seen === 0 ? undefined : sampler.chosen);
+  series.observe(dataInstruments.monitorRows, lookedAt, { "sluice.sampled": "true" });
+}
+
 /** The series of what a model's rows look like. */
 export class DataSeries {
   readonly #values: readonly { readonly index: number; readonly histogram: HistogramSeries }[];
@@ -14,14 +22,10 @@ export class DataSeries {
    * @param total counts of all signals since the version was loaded
    */
   constructor(
-    { series, sampler, profile }: ModelPartContext,
+    { series, profile }: ModelPartContext,
     exported: readonly (readonly [signal: Signal, index: number])[],
     total: ValueCounts,
   ) {
-    const passedBy = () => (sampler.seen === 0 ? undefined : sampler.seen - sampler.chosen);
-    series.observe(dataInstruments.monitorRows, passedBy, { "sluice.sampled": "false" });
-    const lookedAt = () => (sampler.seen === 0 ? undefined : sampler.chosen);
-    series.observe(dataInstruments.monitorRows, lookedAt, { "sluice.sampled": "true" });
     const profiles = new Map(profile?.signals.map((signal) => [signal.name, signal]));
     for (const [signal, index] of exported) {
       const known = profiles.get(signal.name);

@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { MonitorReport } from "../monitor-report.ts";
-import { parseQuery, queryText, selectReport } from "./browser/page-report.ts";
+import { parseQuery, queryText, type ReportQuery, selectReport } from "./browser/page-report.ts";
 import { loadPageFiles } from "./page-files.ts";
 
 /** What a page is made from. */
 export interface MonitorPageOptions {
   /** What is known at this moment of a model version; both empty: of all of them. */
-  report(modelName: string, modelVersion: string): MonitorReport;
+  report(modelName: string, modelVersion: string): MonitorReport | Promise<MonitorReport>;
   /** Alerts that fire now, of all models. */
   firingAlerts(): number;
   /** Milliseconds on a clock that never goes back. */
@@ -111,10 +111,14 @@ export class MonitorPage {
     for (const [old, { atMs }] of this.#reports) if (nowMs - atMs > reportAgeMs) this.#reports.delete(old);
     const kept = this.#reports.get(key);
     if (kept !== undefined) return kept.answer;
-    const report = this.#options.report(query.model, query.model === "" ? "" : query.version);
-    const answer = reportAnswer(selectReport(report, query, this.#options.firingAlerts()));
+    const answer = this.#createAnswer(query);
     if (this.#reports.size < maxKeptReports) this.#reports.set(key, { atMs: nowMs, answer });
     return answer;
+  }
+
+  async #createAnswer(query: ReportQuery): Promise<Answer> {
+    const report = await this.#options.report(query.model, query.model === "" ? "" : query.version);
+    return await reportAnswer(selectReport(report, query, this.#options.firingAlerts()));
   }
 }
 

@@ -61,6 +61,7 @@ export class QualityPart<Judged> implements ModelPart {
   readonly #delay: HistogramSeries;
   #evaluation: QualityEvaluation | undefined;
   #evaluatedMs = 0;
+  #hasGauges = false;
   /** Something has happened since the evaluation. */
   #isStale = true;
 
@@ -89,7 +90,14 @@ export class QualityPart<Judged> implements ModelPart {
     this.#delay = series.histogram(instruments.labelDelay);
     this.outcomes = this.#createSink();
     series.observe(instruments.labelCoverage, () => this.#coverage());
-    observeQuality(series, this.#sources, () => this.#evaluate(this.#context.clock.nowMs(), evaluationMs));
+  }
+
+  /** Shows the gauges once there is something to show: most of a thousand models may be idle, and have no place for them. */
+  #showGauges(): void {
+    if (this.#hasGauges) return;
+    this.#hasGauges = true;
+    const { series, clock } = this.#context;
+    clock.soon(() => observeQuality(series, this.#sources, () => this.#evaluate(clock.nowMs(), evaluationMs)));
   }
 
   /** Blocks of time that are held, and that may be. */
@@ -98,6 +106,7 @@ export class QualityPart<Judged> implements ModelPart {
   }
 
   onAnswer({ rows }: RequestRecord, response: InferenceResponse, atMs: number): void {
+    this.#showGauges();
     this.#predictions.add(rows);
     this.#blocks.addPredictions(rows, atMs);
     this.#isStale = true;
@@ -188,6 +197,7 @@ export class QualityPart<Judged> implements ModelPart {
 
   #record(prediction: Prediction, truth: Truth, givenWeight: number, receivedAtMs: number): void {
     const { measure, outcomeSeries } = this.#parts;
+    this.#showGauges();
     const weight = roundWeight(givenWeight);
     let isCounted = false;
     const hasBlock = this.#blocks.changeAt(prediction.atMs, receivedAtMs, (judged) => {
