@@ -29,13 +29,23 @@ const labelTypes: ReadonlySet<Datatype> = new Set(["BYTES", "INT64", "INT32", "I
 const labelName = /^(output_)?(label|labels|class|classes|class_label|predicted_(class|label))$/i;
 /** Probabilities: `probabilities`, `output_probability`, `probas`, `softmax`, `class_scores`. */
 const scoresName = /prob|softmax|sigmoid|(^|_)scores?$/i;
+/** What has such a name and is something else: logarithms, weights of attention, boxes that were found, how unusual a row is. */
+const otherScoresName = /log_?(prob|soft|sig)|att(entio)?n|detect|box|anomaly|outlier/i;
+/** A sigmoid gives each of its columns a yes or no of its own: one column is a probability, several are no classes that exclude each other. */
+const sigmoidName = /sigmoid/i;
+/** A single number of this name is a probability. One that is called a score may be anything. */
+const probabilityName = /prob|sigmoid/i;
 /** Numbers of a regression: ours and those of the converters of scikit-learn, LightGBM and XGBoost. */
 const valueName = /^(prediction|predictions|predicted|variable|regression|y_pred)$/i;
 
 /** Whether an output can be what it is taken for. */
 export const fits: Readonly<Record<keyof OutputRoles, (spec: TensorSpec, signature: Signature) => boolean>> = {
   label: (spec, signature) => labelTypes.has(spec.datatype) && columnCount(spec, signature) === 1,
-  scores: (spec, signature) => floatTypes.has(spec.datatype) && columnCount(spec, signature) !== undefined,
+  // A row of several dimensions has scores of many things: pixels, words, boxes.
+  scores: (spec, signature) =>
+    floatTypes.has(spec.datatype) &&
+    columnCount(spec, signature) !== undefined &&
+    spec.dims.filter((dimension) => dimension > 1).length <= 1,
   value: (spec, signature) => spec.datatype !== "BYTES" && (columnCount(spec, signature) ?? 0) > 0,
 };
 
@@ -51,20 +61,23 @@ export function columnCount({ dims }: TensorSpec, { maxBatchSize }: Signature): 
 /**
  * What a model predicts, as far as the names and datatypes of its outputs tell. Careful: a wrong guess would be a wrong number, so what is
  * not clear is unknown.
+ * @param known class labels that somebody has listed; empty: nobody has, beside the outputs themselves
  */
-export function guessTask(signature: Signature): TaskGuess {
+export function guessTask(signature: Signature, known: readonly string[] = []): TaskGuess {
   const { outputs } = signature;
   const named = (role: keyof OutputRoles, pattern: RegExp) => {
     const found = outputs.filter((spec) => pattern.test(spec.name) && fits[role](spec, signature));
     return found.length === 1 ? found[0] : undefined;
   };
+  const names = outputs.map(({ name }) => `'${name}'`).join(", ");
+  const unclear = unknown(`the outputs ${names} do not tell what is predicted; monitor.yaml can`);
+  if (outputs.some(({ name }) => otherScoresName.test(name))) return unclear;
   const label = named("label", labelName);
   const scores = named("scores", scoresName) ?? labelled(signature);
   const value = named("value", valueName);
-  if (label !== undefined || scores !== undefined) return classification(signature, label, scores);
-  if (value !== undefined && outputs.length === 1) return regression(signature, value);
-  const names = outputs.map(({ name }) => `'${name}'`).join(", ");
-  return unknown(`the outputs ${names} do not tell what is predicted; monitor.yaml can`);
+  if (label !== undefined || scores !== undefined) return classification(signature, known, label, scores);
+  const isValue = value !== undefined && floatTypes.has(value.datatype) && value.labels === undefined;
+  return isValue && outputs.length === 1 ? regression(signature, value) : unclear;
 }
 
 /** The output that has a label for each of its columns. */
@@ -76,16 +89,29 @@ function labelled(signature: Signature): TensorSpec | undefined {
   return found.length === 1 ? found[0] : undefined;
 }
 
-function classification(signature: Signature, label?: TensorSpec, scores?: TensorSpec): TaskGuess {
+function classification(
+  signature: Signature,
+  known: readonly string[],
+  label?: TensorSpec,
+  scores?: TensorSpec,
+): TaskGuess {
   const roles = { ...(label && { label }), ...(scores && { scores }) };
   const parts = [label && `label '${label.name}'`, scores && `scores '${scores.name}'`].filter(
     (part) => part !== undefined,
   );
   const columns = scores === undefined ? 0 : (columnCount(scores, signature) ?? 0);
-  const labels = scores?.labels ?? label?.labels;
-  if (columns === 0 && labels === undefined) {
+  const labels = known.length > 0 ? known : (scores?.labels ?? label?.labels);
+  if (scores !== undefined && columns > 1 && sigmoidName.test(scores.name)) {
     return unknown(
-      `output '${label?.name ?? ""}' looks like class labels, but nothing says which there are; 'labels' in monitor.yaml can`,
+      `output '${scores.name}' seems to hold ${columns} answers of yes or no, not one class of several; monitor.yaml can say that it does`,
+    );
+  }
+  if (scores !== undefined && columns === 1 && !probabilityName.test(scores.name) && labels === undefined) {
+    return unknown(`output '${scores.name}' is a number, and nothing says of what; monitor.yaml can`);
+  }
+  if (label !== undefined && columns <= 1 && labels === undefined) {
+    return unknown(
+      `output '${label.name}' looks like class labels, but nothing says which there are; 'labels' in monitor.yaml can`,
     );
   }
   return { task: "classification", roles, note: `guessed from the outputs: ${parts.join(", ")}` };

@@ -33,7 +33,7 @@ export function outputMeaning(
     const labels = known.get(name);
     return isDatatype(datatype) ? [{ name, datatype, dims: shape.slice(1), ...(labels && { labels }) }] : [];
   });
-  const { task, roles } = guessTask({ inputs: [], outputs, maxBatchSize: 1 });
+  const { task, roles } = guessTask({ inputs: [], outputs, maxBatchSize: 1 }, given);
   const { label, scores, value } = roles;
   return {
     task,

@@ -51,7 +51,7 @@ export function findTask(
   profileLabels: readonly string[] = [],
 ): TaskFinding {
   if (config.task === "off") return { task: undefined, note: "monitor.yaml switches it off" };
-  const guess = guessTask(signature);
+  const guess = guessTask(signature, config.labels.length > 0 ? config.labels : profileLabels);
   const named = namedRoles(config, signature);
   const kind = kindOf(config, named, guess);
   if (kind === "unknown") return { task: undefined, note: guess.note };

@@ -7,8 +7,9 @@ import { signatureOf, specOf } from "../../support/monitor-tensors.ts";
 
 const animals = ["cat", "dog", "emu"];
 
-function find(outputs: readonly TensorSpec[], yaml = "", profileLabels: readonly string[] = []) {
-  const { task, note } = findTask(readMonitorConfig(yaml), { signature: signatureOf(outputs) }, profileLabels);
+function find(outputs: readonly TensorSpec[], yaml = "", profileLabels: readonly string[] = [], maxBatchSize = 64) {
+  const signature = signatureOf(outputs, undefined, maxBatchSize);
+  const { task, note } = findTask(readMonitorConfig(yaml), { signature }, profileLabels);
   if (task === undefined) return note;
   const { labelOutput, scoresOutput, valueOutput, labels, width } = task;
   const outputNames = [labelOutput, scoresOutput, valueOutput].map((name) => name ?? "-").join(" ");
@@ -41,7 +42,34 @@ test("what is not clear is not watched, and the note says why", () => {
   assert.match(find([specOf("label", "BYTES", []), specOf("probabilities", "FP32", [2])]), /'labels' has to list them/);
   assert.match(find([specOf("prediction", "FP32", [65])]), /65 numbers a row, more than the 64/);
   assert.match(find([specOf("probabilities", "FP32", [3], ["a", "b"])]), /3 scores a row for 2 classes/);
+  assert.match(find([specOf("prediction", "INT64", [1])]), /do not tell what is predicted/);
+  assert.match(find([specOf("prediction", "FP32", [2], ["a", "b", "c"])]), /do not tell what is predicted/);
   assert.equal(find([specOf("prediction", "FP32", [1])], "task: off"), "monitor.yaml switches it off");
+});
+
+const label = specOf("label", "INT64", [1]);
+for (const [what, outputs, maxBatchSize] of [
+  ["an isolation forest", [label, specOf("scores", "FP32", [1])], 64],
+  ["how unusual a row is", [specOf("anomaly_score", "FP32", [1])], 64],
+  ["a score of anything", [specOf("credit_score", "FP32", [1])], 64],
+  ["the probability of the predicted class", [label, specOf("probability", "FP32", [1])], 64],
+  ["logarithms of probabilities", [specOf("log_probs", "FP32", [10])], 64],
+  ["several answers of yes or no", [specOf("sigmoid", "FP32", [14])], 64],
+  ["several answers with names", [specOf("sigmoid", "FP32", [2], ["wet", "cold"])], 64],
+  ["classes of pixels", [specOf("probabilities", "FP32", [21, 32, 32])], 64],
+  ["as many boxes as there are", [specOf("labels", "INT64", [-1]), specOf("scores", "FP32", [-1])], 0],
+  ["boxes", [specOf("detection_scores", "FP32", [100]), specOf("detection_boxes", "FP32", [100, 4])], 64],
+  ["a fixed number of rows", [specOf("probabilities", "FP32", [8, 3])], 0],
+] as const) {
+  test(`a wrong guess would be a wrong number: ${what}`, () => {
+    assert.match(find(outputs, "", [], maxBatchSize), /monitor.yaml can/);
+  });
+}
+
+test("labels that somebody lists make a guess of what was not clear", () => {
+  assert.equal(find([label], "labels: [cat, dog, emu]"), "multiclass: label - -; cat,dog,emu; 0");
+  assert.equal(find([label], "", animals), "multiclass: label - -; cat,dog,emu; 0");
+  assert.equal(find([specOf("score", "FP32", [1])], "labels: ['no', 'yes']"), "binary: - score -; no,yes; 1");
 });
 
 test("monitor.yaml wins over the guess, the profile's labels over those of the outputs", () => {
