@@ -29,7 +29,7 @@ const rules: Readonly<Record<string, Rule>> = {
   client: { folders: ["protocol"], packages: ["@grpc/grpc-js"] },
   serve: { folders: ["protocol", "runtime", "monitor", "server", "model", "statistics"], packages: [] },
   cli: {
-    // `sluice report` shows the report as the page does: in the same words, and as the page itself.
+    // `sluice report` shows the report as the page does: in the same words, and as the page itself. `sluice inspect` tells what the monitor finds.
     folders: [
       "serve",
       "client",
@@ -39,6 +39,7 @@ const rules: Readonly<Record<string, Rule>> = {
       "runtime/runner.ts",
       "monitor/monitor-report.ts",
       "monitor/page/",
+      "monitor/config/",
     ],
     packages: ["hyparquet-writer"],
   },

@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { InferenceError } from "../errors.ts";
 import { type CompletedConfig, completeConfig } from "../model/complete-config.ts";
-import { guessTask } from "../model/guess-task.ts";
 import type { ModelConfig } from "../model/model-config.ts";
 import { decodeModel } from "../model/onnx-file.ts";
 import { type ModelSummary, summarizeModel } from "../model/onnx-summary.ts";
@@ -10,6 +8,10 @@ import { prepareModel, readModelFile } from "../model/prepared-model.ts";
 import { signatureOf } from "../model/signature.ts";
 import { validateConfig } from "../model/validate-config.ts";
 import type { ClassNames } from "../model/zip-map.ts";
+import { findTask } from "../monitor/config/model-task.ts";
+import { readMonitorConfig } from "../monitor/config/monitor-config.ts";
+import { readMonitorFile } from "../monitor/config/monitor-files.ts";
+import { readReferenceFile } from "../monitor/config/reference-file.ts";
 import type { ModelFile } from "./model-file.ts";
 
 /** What can be known about a model without running it. */
@@ -24,7 +26,7 @@ export interface Inspection {
   /** The configuration that would be in force, as far as it is known before the model runs. */
   readonly config: ModelConfig | undefined;
   readonly batching: string;
-  /** What the monitor takes the model to predict, by its outputs, and how it knows; empty where that is not known before the model runs. */
+  /** What the monitor takes the model to predict and how it knows, or why it does not; empty: the model would be refused. */
   readonly predicts: string;
   readonly providers: readonly ProviderSupport[];
   /** Why it would not be served; undefined: nothing speaks against it. */
@@ -104,18 +106,25 @@ function describeBatching({ isBatchingToBeProven, batching }: CompletedConfig, m
     : batching;
 }
 
-/** Whatever the configuration names wrongly is told when the model is loaded. */
+/** What the monitor of the server would find: by the same files. @throws InferenceError "refused" where it would refuse them */
 function describeTask(model: ModelFile, { config }: CompletedConfig, classNames: ClassNames): string {
   const folder = model.version === "" ? dirname(model.file) : dirname(dirname(model.file));
-  const { task, note } = guessTask(signatureOf(config, folder, classNames));
-  const guess = task === "unknown" ? note : `${task}, ${note}`;
-  const places =
-    model.version === ""
-      ? [`${model.file}.monitor.yaml`]
-      : [dirname(model.file), folder].map((each) => join(each, "monitor.yaml"));
-  const found = places.find((path) => existsSync(path));
-  return found === undefined ? guess : `what ${found} says; without it: ${guess}`;
+  const version = model.version || "1"; // what a lone file is served as
+  const place = { name: model.name, version, file: model.file, folder };
+  const description = { name: model.name, version, signature: signatureOf(config, folder, classNames) };
+  const monitor = readMonitorConfig(readMonitorFile(place));
+  const reference = readReferenceFile(place, monitor.reference, description);
+  const { task, note } = findTask(monitor, description, reference?.profile.labels);
+  if (task === undefined) return note;
+  const kind = task.task === "regression" ? task.task : `${task.task} classification`;
+  const labels = task.labels.slice(0, shownLabels);
+  const more = task.labels.length - labels.length;
+  const classes = labels.length === 0 ? "" : `; classes ${labels.join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+  return `${kind}, ${note || "as monitor.yaml says"}${classes}`;
 }
+
+/** Class labels that are told one by one. */
+const shownLabels = 5;
 
 /** The GPU providers of ONNX Runtime have kernels for neither the classical operators nor strings; the rest shows at load. */
 function providerSupport(summary: ModelSummary): readonly ProviderSupport[] {

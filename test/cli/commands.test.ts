@@ -262,7 +262,7 @@ test("a model is inspected on a server and on disk", async () => {
     /served +yes/,
     /input +features FP32 \[\?,64\]/,
     /batching +on: /,
-    /predicts +.*classification, guessed from the outputs: .*probabilities/,
+    /predicts +multiclass classification, guessed from the outputs: scores 'probabilities'; classes zero, one, two, three, four and 5 more/,
     /MatMul +ai\.onnx +2/,
     /max_batch_size: 64/,
   ]) {
@@ -285,4 +285,23 @@ test("a model that would be refused is described with its reason and ends with 1
   const misnamed = await runCommand(["inspect", model]);
   assert.equal(misnamed.code, 1);
   assert.match(misnamed.out, /served +no: name is "other".*'digits'\n[\s\S]*input +features FP32/);
+});
+
+test("what a model predicts is told as the server would find it, monitor.yaml and all", async () => {
+  const model = join(folder, "told");
+  await mkdir(join(model, "1"), { recursive: true });
+  await writeFile(join(model, "1", "model.onnx"), await readFile("examples/repository/digits/1/model.onnx"));
+  const inspect = async (yaml: string) => {
+    await writeFile(join(model, "monitor.yaml"), yaml);
+    return (await runCommand(["inspect", model])).out;
+  };
+  const labels = "labels: [a, b, c, d, e, f, g, h, i, j]";
+  const outputs = "outputs: {label: label, scores: probabilities}";
+  assert.match(
+    await inspect(`task: multiclass\n${labels}\n${outputs}`),
+    /predicts +multiclass classification, as monitor.yaml says; classes a, b, c, d, e and 5 more\n/,
+  );
+  assert.match(await inspect("task: off"), /predicts +monitor.yaml switches it off\n/);
+  assert.match(await inspect("labels: [a, b]"), /served +no: monitor.yaml: output 'probabilities' has 10 scores/);
+  assert.match(await inspect("lables: [a, b]"), /served +no: monitor.yaml: .*labels/);
 });

@@ -63,7 +63,8 @@ export function findTask(
     const isTold = config.task !== "auto" && Object.values(roles).every((spec) => Object.values(named).includes(spec));
     return { task, note: isTold ? "" : guess.note };
   } catch (error) {
-    const isGuess = config.task === "auto" && Object.keys(named).length === 0;
+    const isToldOfClasses = config.labels.length > 0 || config.positiveClass !== undefined;
+    const isGuess = config.task === "auto" && Object.keys(named).length === 0 && !isToldOfClasses;
     if (!isGuess || !(error instanceof InferenceError)) throw error;
     return { task: undefined, note: error.message.replace(/^monitor.yaml: /, "") };
   }

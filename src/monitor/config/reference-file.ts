@@ -20,7 +20,7 @@ export interface FoundProfile {
 export function readReferenceFile(
   place: ModelPlace,
   reference: string | undefined,
-  model: ModelDescription,
+  model: Pick<ModelDescription, "name" | "version" | "signature">,
 ): FoundProfile | undefined {
   const found = findReference(place, reference);
   if (found === undefined) return undefined;

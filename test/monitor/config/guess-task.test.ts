@@ -93,6 +93,8 @@ for (const [yaml, message] of [
   ["task: binary", "task is 'binary', but there are 3 classes: 0, 1, 2"],
   ["task: regression", "the task is regression: outputs.value has to name the output with the numbers"],
   ["labels: [a, b]\ntask: binary", "output 'probabilities' has 3 scores a row for 2 classes"],
+  ["labels: [a, b]", "output 'probabilities' has 3 scores a row for 2 classes"],
+  ["positiveClass: x", "positiveClass is 'x', but there are 3 classes"],
   ["positiveClass: x\noutputs: {scores: probabilities}", "positiveClass is 'x', but there are 3 classes"],
 ] as const) {
   test(`refused: ${yaml.replace("\n", ", ")}`, () => {
