@@ -62,7 +62,7 @@ const options = {
     valueName: "NAME",
     group: "Models",
     description:
-      "Name of the model that the profile is for; a model of another name refuses it. Without it: that of --model.",
+      "Name of the model that the profile is for; a model of another name refuses it. Without it: that of --model, where that is a folder or on a server.",
   },
   labels: {
     kind: "list",
@@ -165,9 +165,8 @@ async function profile(
     rowsPerMessage: chooseRowsPerMessage(plan, table, model?.maxRows ?? Number.MAX_SAFE_INTEGER),
   };
   const profiler = new TableProfiler({
-    modelName: given.modelName || (model === undefined ? "" : metadata.name),
+    modelName: given.modelName || (model?.name ?? ""),
     columnNames: columnNames(plan, table),
-    inputs: plan.inputs,
     meaning: meaningOf(model, given),
     categorical: new Set(checkedNames(given.categorical, table)),
     bins: given.bins,

@@ -77,16 +77,18 @@ const keptQuantiles = 100;
 
 /**
  * The law of simulated values that behave like squared distances. Quantiles within the simulation are its own, to a percent; beyond its last 5 %
- * the tail is exponential with the mean excess found there, as that of every quadratic form of normal numbers is in the end. The mean excess of
- * such a form falls towards its limit, so the extrapolated quantiles are somewhat too high and never too low.
+ * the tail is exponential, as that of every quadratic form of normal numbers is in the end. Its mean excess is the one found there, which falls
+ * towards its limit where several directions matter; where one does, it rises, to the variance over the mean, which is then the least that is
+ * taken. With a standard error added, the extrapolated quantiles are rather too high than too low.
  */
 export function fitTail(values: Float64Array): SimulatedTail {
   const sorted = Float64Array.from(values).sort();
   const count = sorted.length;
   const fitted = Math.max(1, Math.round(count * fittedShare));
   const threshold = sorted[count - fitted - 1] ?? 0;
-  let excess = 0;
-  for (let i = count - fitted; i < count; i++) excess += ((sorted[i] as number) - threshold) / fitted;
+  let found = 0;
+  for (let i = count - fitted; i < count; i++) found += ((sorted[i] as number) - threshold) / fitted;
+  const excess = Math.max(found, varianceOverMean(sorted)) * (1 + 1 / Math.sqrt(fitted));
   const share = fitted / count;
   const quantiles = Float64Array.from({ length: keptQuantiles + 1 }, (_, i) => {
     return sorted[Math.min(count - 1, Math.ceil((count * i) / keptQuantiles))] as number; // below count
@@ -101,6 +103,12 @@ export function fitTail(values: Float64Array): SimulatedTail {
       return Math.max(share, Math.min(1, 1 - (lowerBound(quantiles, value) - 1) / keptQuantiles));
     },
   };
+}
+
+function varianceOverMean(values: Float64Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return mean > 0 ? variance / mean : 0;
 }
 
 /** How many sorted values lie below one. */

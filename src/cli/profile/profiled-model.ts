@@ -10,6 +10,8 @@ import { findModelFile } from "../model-file.ts";
 /** A model that answers the rows of a profile. */
 export interface ProfiledModelAccess {
   readonly client: InferenceClient;
+  /** Empty: a lone file, which gets its name where it is put. */
+  readonly name: string;
   readonly metadata: ModelMetadata;
   /** Class labels of each output that the model or its label files give; nothing is known of those of a server elsewhere. */
   readonly labels: ReadonlyMap<string, readonly string[]>;
@@ -18,7 +20,7 @@ export interface ProfiledModelAccess {
   close(): Promise<void>;
 }
 
-/** `host:port/model`, with an optional version. */
+/** `host:port/model`. */
 const addressPattern = /^(.+:\d+)\/([^/]+)$/;
 
 /**
@@ -36,7 +38,7 @@ export async function openProfiledModel(text: string, timeoutMs: number): Promis
   const metadata = await client.metadata(name);
   const configuration = await client.configuration(name).catch(() => undefined);
   const maxRows = configuration?.max_batch_size || Number.MAX_SAFE_INTEGER;
-  return { client, metadata, labels: new Map(), maxRows, close: async () => client.close() };
+  return { client, name, metadata, labels: new Map(), maxRows, close: async () => client.close() };
 }
 
 function isPath(text: string): boolean {
@@ -74,6 +76,7 @@ async function openFile(path: string, timeoutMs: number): Promise<ProfiledModelA
     );
     return {
       client,
+      name: isFolder ? name : "",
       metadata: await client.metadata(model?.name ?? name),
       labels,
       maxRows: Number.MAX_SAFE_INTEGER,

@@ -2,8 +2,8 @@ import type { MahalanobisReference, ReferenceProfile, SignalProfile } from "../.
 import { maxAnomalySignals } from "../../model/profile-rules.ts";
 import { profileFormatVersion } from "../../model/reference-profile.ts";
 import { RowSpread } from "../../statistics/row-spread.ts";
-import { elementCount, type Tensor } from "../../tensor.ts";
-import type { PlannedInput } from "../input-plan.ts";
+import { elementCount, formatShape, type Tensor } from "../../tensor.ts";
+import { UsageError } from "../arguments.ts";
 import type { OutputMeaning } from "./output-meaning.ts";
 import type { AnsweredRows } from "./row-answers.ts";
 import { createTensorSketch, maxColumns, type ProfiledTensor, rowValues, type TensorSketch } from "./tensor-sketch.ts";
@@ -15,7 +15,6 @@ export interface ProfilerOptions {
   readonly modelName: string;
   /** Name of each column of each input, where the table has them. */
   readonly columnNames: ReadonlyMap<string, readonly string[]>;
-  readonly inputs: readonly PlannedInput[];
   readonly meaning: OutputMeaning;
   /** Columns whose numbers are categories. */
   readonly categorical: ReadonlySet<string>;
@@ -100,6 +99,11 @@ export class TableProfiler {
   #describe(tensor: Tensor, role: ProfiledTensor["role"], rowCount: number, taken: Set<string>): ProfiledTensor {
     const { name, datatype, shape } = tensor;
     const width = elementCount(shape) / rowCount;
+    if (!Number.isInteger(width)) {
+      throw new UsageError(
+        `'${name}' of shape ${formatShape(shape)} has no row for each of the ${rowCount} rows asked`,
+      );
+    }
     const named = role === "SIGNAL_ROLE_INPUT" ? this.#options.columnNames.get(name) : undefined;
     const columnNames = Array.from({ length: Math.min(width, maxColumns) }, (_, i) => {
       const wanted = named?.[i] || (width === 1 ? name : `${name}[${i}]`);

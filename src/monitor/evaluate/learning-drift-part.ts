@@ -55,8 +55,8 @@ export class LearningDriftPart implements ModelPart {
     this.#drift?.onBlockEnd?.(nowMs);
   }
 
-  report(into: ModelReportDraft, nowMs: number): void {
-    if (this.#drift !== undefined) this.#drift.report(into, nowMs);
+  report(into: ModelReportDraft, nowMs: number, isBrief?: boolean): void {
+    if (this.#drift !== undefined) this.#drift.report(into, nowMs, isBrief);
     else {
       const note = `the first ${this.#context.config.drift.learnRows} rows are to be the reference`;
       into.data = { ...into.data, note: [into.data.note, note].filter((text) => text !== "").join("; ") };
