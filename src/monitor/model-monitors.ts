@@ -106,7 +106,11 @@ export class ModelMonitors implements Observer, Annotators {
       profile,
       profileSource: found?.source ?? "",
       signals,
-      sampler: new RowSampler(rowsPerSecond(signals, signature, config.quality.maxRowsPerSecond)),
+      sampler: new RowSampler(
+        rowsPerSecond(signals, signature, config.quality.maxRowsPerSecond),
+        0,
+        this.#clock.nowMs(),
+      ),
       predictions: task && new PredictionReader(task, signature),
       series: registry.createGroup({
         "sluice.model.name": description.name,

@@ -1,6 +1,9 @@
 /** How much of the rate of before counts after one look: bursts of a second or two count, those of a minute ago do not. */
 const smoothing = 0.5;
 
+/** Of a shorter time the rate would be that of a few requests. */
+const shortestLookMs = 500;
+
 /**
  * Chooses rows for row statistics: each with the same probability, which follows from the rate of rows so that at most `maxPerSecond` are
  * chosen, and never more than that by a bucket of tokens. What is chosen depends on the hashed number of the row alone, not on its content, so
@@ -24,8 +27,12 @@ export class RowSampler {
   /** Rows that were chosen. */
   chosen = 0;
 
-  /** @param seed of the hashed row numbers */
-  constructor(maxPerSecond: number, seed = 0) {
+  /**
+   * @param seed of the hashed row numbers
+   * @param startMs when it begins, on the clock of {@link adapt}; absent: with the first look, whose rows have no rate then
+   */
+  constructor(maxPerSecond: number, seed = 0, startMs?: number) {
+    this.#lookedMs = startMs;
     this.#maxPerSecond = maxPerSecond;
     this.#tokens = Math.max(1, maxPerSecond);
     this.#state = seed >>> 0;
@@ -69,6 +76,7 @@ export class RowSampler {
   /** Adapts the probability to the rate of rows; to be called about once a second. */
   adapt(nowMs: number): void {
     const beforeMs = this.#lookedMs;
+    if (beforeMs !== undefined && Math.abs(nowMs - beforeMs) < shortestLookMs) return;
     this.#lookedMs = nowMs;
     const seen = this.seen - this.#seenBefore;
     const chosen = this.chosen - this.#chosenBefore;

@@ -3,7 +3,10 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { InferenceClient } from "../../../src/client/inference-client.ts";
+import { createTensor } from "../../../src/client/tensor-values.ts";
 import { constantModel } from "../../support/constant-model.ts";
+import { eventuallyTrue } from "../../support/eventually.ts";
+import { Metrics } from "../../support/metrics.ts";
 import { MonitorStub } from "../../support/monitor-stub.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { startTestServer } from "../../support/test-server.ts";
@@ -25,6 +28,8 @@ async function start(context: TestContext, root: string) {
   const report = async (request: object = {}) => (await stub.call("GetMonitorReport", request)).report;
   return { server, client, report, stub };
 }
+
+type Message = any;
 
 const namesOf = (report: any) => report.models.map((model: any) => `${model.model_name}/${model.model_version}`);
 
@@ -71,4 +76,44 @@ test("a monitor.yaml that is wrong refuses the load, and what serves goes on", a
   rmSync(join(root, "bad", "monitor.yaml"));
   await client.load("bad");
   assert.deepEqual(namesOf(await report()), ["bad/1", "good/1"]);
+});
+
+test("what should not be among the inputs is in the report and on /metrics, with the rates of rows and the traffic", async (context) => {
+  const root = temporaryFolder(context);
+  writeModel(root, "sum");
+  writeFileSync(join(root, "sum", "monitor.yaml"), "windows: {blockSeconds: 1}\n");
+  const { server, client, report } = await start(context, root);
+  const [nan, infinite] = [Number.NaN, Number.NEGATIVE_INFINITY];
+  const ask = (values: readonly number[]) =>
+    client.infer({ model: "sum", inputs: [createTensor("X", "FP32", [values.length / 4, 4], values)] });
+  for (let i = 0; i < 20; i++) await ask([nan, 1, 2, 3, 4, 5, infinite, 7]);
+  await assert.rejects(client.infer({ model: "sum", inputs: [createTensor("X", "FP32", [1, 3], [nan, nan, nan])] }));
+  let found: Message = {};
+  await eventuallyTrue("an interval with the traffic has ended", async () => {
+    [found] = (await report()).models;
+    return found.history.length > 0 && found.data.rows_per_second > 0;
+  });
+  const counts = found.data.signals.map((signal: Message) => [
+    signal.name,
+    ...signal.anomalies.map(({ kind, count }: Message) => `${count} ${kind}`),
+  ]);
+  assert.deepEqual(counts, [
+    ["X[0]", "20 nan"],
+    ["X[1]"],
+    ["X[2]", "20 inf"],
+    ["X[3]"],
+    ["Y[0]", "20 nan"],
+    ["Y[1]"],
+    ["Y[2]", "20 inf"],
+    ["Y[3]"],
+  ]);
+  assert.equal(found.data.window.rows, 40);
+  const total = (field: string) => found.history.reduce((sum: number, point: Message) => sum + point[field], 0);
+  assert.deepEqual([total("requests"), total("failures"), total("rows")], [20, 1, 40]);
+  const metrics = await Metrics.scrape(server.httpAddress);
+  const of = { sluice_model_name: "sum", sluice_feature: "X[0]", sluice_kind: "nan" };
+  assert.equal(metrics.value("sluice_feature_anomalies_total", of), 20);
+  const rows = (sampled: string) =>
+    metrics.value("sluice_monitor_rows_total", { sluice_model_name: "sum", sluice_sampled: sampled });
+  assert.deepEqual([rows("true"), rows("false")], [40, 0]);
 });
