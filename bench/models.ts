@@ -83,9 +83,9 @@ export class ModelFolder {
   }
 
   /** Writes what the monitor reads beside a model. */
-  addMonitor(name: string, yaml: string, profile: string): void {
+  addMonitor(name: string, yaml: string, profile?: string): void {
     writeFileSync(join(this.repository, name, "monitor.yaml"), yaml);
-    writeFileSync(join(this.repository, name, "reference_profile.json"), profile);
+    if (profile !== undefined) writeFileSync(join(this.repository, name, "reference_profile.json"), profile);
   }
 
   modelPath(name: string): string {

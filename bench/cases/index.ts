@@ -12,6 +12,7 @@ import { monitorAnomalyCase } from "./monitor-anomaly.ts";
 import { monitorModelsCase } from "./monitor-models.ts";
 import { monitorOutcomesCase } from "./monitor-outcomes.ts";
 import { monitorOverheadCase } from "./monitor-overhead.ts";
+import { monitorPayloadLogCase } from "./monitor-payload-log.ts";
 import { monitorRecordCase } from "./monitor-record.ts";
 import { overloadCase } from "./overload.ts";
 import { startCase } from "./start.ts";
@@ -43,6 +44,7 @@ export const benchCases: readonly BenchCase[] = [
   variableLengthCase,
   overloadCase,
   monitorOverheadCase,
+  monitorPayloadLogCase,
   loopDelayCase,
   startCase,
   tritonCase,

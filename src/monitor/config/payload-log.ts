@@ -43,7 +43,7 @@ const maxRedactions = 1000;
 /** Ranges and defaults of the section's numbers. */
 const rules = {
   share: { default: 0, min: 0, max: 1 },
-  maxPerSecond: { default: 100, min: 0.001, max: 100_000 },
+  maxPerSecond: { default: 10, min: 0.001, max: 100_000 },
   maxRecordBytes: { default: 16 * 1024, min: 64, max: 4 * mebibyte, isInteger: true },
   maxFileBytes: { default: 64 * mebibyte, min: 64 * 1024, max: 1024 * 1024 * mebibyte, isInteger: true },
   maxFileSeconds: { default: 3600, min: 1, max: 366 * 86_400 },

@@ -13,7 +13,7 @@ function configOf(text: string) {
 
 test("without a section nothing is logged", () => {
   const { share, maxPerSecond, contents, maxRecordBytes, redaction } = configOf("");
-  assert.deepEqual([share, maxPerSecond, maxRecordBytes], [0, 100, 16_384]);
+  assert.deepEqual([share, maxPerSecond, maxRecordBytes], [0, 10, 16_384]);
   assert.deepEqual([...contents], ["inputs", "outputs", "parameters", "timing"]);
   assert.deepEqual([redaction.tensors.size, redaction.hasNoIds, redaction.hasNoTenant], [0, false, false]);
 });
