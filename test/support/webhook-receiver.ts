@@ -29,8 +29,15 @@ export class WebhookReceiver {
     });
   }
 
+  /** Connections that are open. */
+  connections = 0;
+
   static async start(context: TestContext): Promise<WebhookReceiver> {
     const receiver = new WebhookReceiver();
+    receiver.#server.on("connection", (socket) => {
+      receiver.connections++;
+      socket.on("close", () => receiver.connections--);
+    });
     await new Promise<void>((resolve) => receiver.#server.listen(0, "127.0.0.1", resolve));
     context.after(() => receiver.stop());
     return receiver;

@@ -39,6 +39,7 @@ export class AlertWebhook {
   readonly #unlisten: () => void;
   #cancelTimer: (() => void) | undefined;
   #delivery: Promise<void> | undefined;
+  readonly #abort = new AbortController();
   #isStopped = false;
 
   constructor(options: AlertWebhookOptions) {
@@ -61,11 +62,12 @@ export class AlertWebhook {
     const timer = setTimeout(resolve, timeoutMs);
     await Promise.race([late, this.#deliverRest(timeoutMs)]);
     clearTimeout(timer);
+    this.#abort.abort();
   }
 
   async #deliverRest(timeoutMs: number): Promise<void> {
     await this.#delivery;
-    if (this.#queue.size > 0) await this.#deliver(timeoutMs);
+    if (this.#queue.size > 0 && !this.#abort.signal.aborted) await this.#deliver(timeoutMs);
   }
 
   #onChange({ alert, previous, isSentByWebhook }: AlertChange): void {
@@ -109,7 +111,8 @@ export class AlertWebhook {
       const body = webhookBody(sender, batch, nowMs);
       const signature = secret && { "sluice-signature": webhookSignature(secret, body, nowMs) };
       const own = { "content-type": "application/json", "user-agent": `sluice/${sender.serverVersion}` };
-      return await post(target.url, { ...own, ...headers, ...signature }, body, timeoutMs);
+      const { signal } = this.#abort;
+      return await post(target.url, { ...own, ...headers, ...signature }, body, { timeoutMs, signal });
     } catch (error) {
       return { status: undefined, error: toInferenceError(error).message }; // its files cannot be read at the moment
     }

@@ -46,14 +46,17 @@ function readAlertConfig(section: Section): AlertConfig {
   if (metric === undefined) throw section.invalid("metric", undefined, [...alertMetrics.keys()].join(", "));
   const comparison = section.choice("comparison", ["above", "below"]) ?? base?.comparison;
   if (comparison === undefined) throw section.invalid("comparison", undefined, "above or below");
+  const threshold = readThreshold(section, metric, base);
   const hold = readHold(section, "holdSeconds", "windows", base?.hold ?? { ms: 0, evaluations: 1 });
   const rule: AlertRule = {
     name,
     metric,
     selector: readSelector(section, metric),
     comparison,
-    threshold: readThreshold(section, metric, base),
-    effectThreshold: section.optionalNumber("effectThreshold", anyNumber) ?? base?.effectThreshold,
+    threshold,
+    effectThreshold:
+      section.optionalNumber("effectThreshold", anyNumber) ??
+      (threshold.kind === "number" ? undefined : base?.effectThreshold),
     resolveThreshold: section.optionalNumber("resolveThreshold", anyNumber) ?? base?.resolveThreshold,
     windowMs: readWindow(section, metric) ?? base?.windowMs ?? defaultWindowMs,
     minSamples: section.number("minSamples", {

@@ -69,6 +69,9 @@ export class PayloadWriter {
     this.#cancelTimer?.();
     await this.#draining;
     await this.#drain();
+    const left = this.#queue.splice(0);
+    for (const { bytes } of left) this.#options.memory.give(bytes);
+    if (left.length > 0) this.#options.onDropped("stopped", left.length);
     await this.#settle(() => this.#options.files.close(), 0);
   }
 

@@ -169,6 +169,7 @@ test("a stop delivers what waits, and does not outlast its budget", async (conte
   hanging.update("a", "ALERT_STATE_FIRING");
   await eventually(() => assert.equal(receiver.received.length, 2));
   await hanging.webhook.stop(20); // would wait for a minute otherwise
+  await eventually(() => assert.equal(receiver.connections, 0));
 });
 
 test("an answer without end does not hold the next delivery up", async (context) => {

@@ -46,6 +46,9 @@ test("drift rules need 500 rows, quality rules 200 outcomes, and a latency rule 
 });
 
 test("a rule of the name of a default one changes it, or switches it off", () => {
+  const [quality] = rulesOf("alerts: [{ name: data_quality, threshold: 0.05 }]");
+  assert.deepEqual(quality?.rule.threshold, { kind: "number", value: 0.05 });
+  assert.equal(quality?.rule.effectThreshold, undefined, "that of the default belongs to its own threshold");
   const [changed, off] = rulesOf(
     "alerts: [{ name: drift, severity: critical }, { name: data_quality, enabled: false }]",
   );

@@ -140,6 +140,18 @@ test("while a write hangs, records wait as far as there is memory", async () => 
   assert.equal(memory.usedBytes, 0);
 });
 
+test("closing over a disk that is full gives back and counts what is left", async () => {
+  const { push, pass, writer, store, events, memory } = subject();
+  store.failure = new Error("ENOSPC");
+  push();
+  await pass(200);
+  for (let i = 0; i < 3; i++) push();
+  await writer.close();
+  assert.equal(memory.usedBytes, 0);
+  const dropped = events.map((event) => Number(/ (\d+)$/.exec(event)?.[1] ?? 0)).reduce((a, b) => a + b);
+  assert.equal(dropped, 4);
+});
+
 test("closing writes what waits, and what comes later is dropped and counted", async () => {
   const { push, writer, store, events, rowsWritten, memory } = subject();
   push();
