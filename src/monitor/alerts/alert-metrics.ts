@@ -12,6 +12,8 @@ export interface AlertMetric {
   readonly samples: string;
   /** It is taken over the rule's own window; else over those of `windows` in monitor.yaml. Default: false. */
   readonly hasWindow?: boolean;
+  /** It is read from the history of traffic, which goes back only so far. Default: false. */
+  readonly isTraffic?: boolean;
   /** The quantiles that there are; the first where a rule names none. */
   readonly quantiles?: readonly number[];
 }
@@ -35,6 +37,7 @@ const traffic: AlertMetric = {
   minSamples: qualitySamples,
   samples: "requests",
   hasWindow: true,
+  isTraffic: true,
 };
 
 /** Metrics of the quality report, in its words. */
@@ -116,5 +119,5 @@ export const alertMetrics: ReadonlyMap<string, AlertMetric> = new Map<string, Al
   ["stage_seconds", { ...traffic, selectors: ["stage"] }],
   ["queue_size", { ...traffic, minSamples: 0, samples: "intervals" }],
   ["request_rate", { ...traffic, minSamples: 1, samples: "intervals" }],
-  ["dropped_records", { ...traffic, minSamples: 0, samples: "evaluations" }],
+  ["dropped_records", { ...traffic, isTraffic: false, minSamples: 0, samples: "evaluations" }],
 ]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { resolveAlertRules } from "../../../src/monitor/alerts/alert-rules.ts";
+import { checkAlertWindows, resolveAlertRules } from "../../../src/monitor/alerts/alert-rules.ts";
 import { ruleOf, rulesOf } from "../alerts/alert-rules.ts";
 
 test("a rule has every field, written or not", () => {
@@ -96,6 +96,18 @@ test("what cannot be meant is refused, with what is allowed", () => {
   assert.throws(() => rulesOf("alerts: [{ name: drift }, { name: drift }]"), /alerts has 'drift' twice/);
   const many = Array.from({ length: 101 }, (_, i) => `{ name: r${i}, metric: rmse, comparison: above, threshold: 1 }`);
   assert.throws(() => rulesOf(`alerts: [${many.join(", ")}]`), /101 entries, at most 100/);
+});
+
+test("rules about traffic cannot look back further than its history", () => {
+  const rules = (seconds: number, metric = "latency") =>
+    rulesOf(`alerts: [{ name: r, metric: ${metric}, comparison: above, threshold: 1, windowSeconds: ${seconds} }]`).map(
+      ({ rule }) => rule,
+    );
+  checkAlertWindows(rules(3600), 60);
+  checkAlertWindows(rules(86_400, "dropped_records"), 60);
+  checkAlertWindows(rules(600), 1); // as by default: as far as there is
+  assert.throws(() => checkAlertWindows(rules(3601), 60), /windowSeconds of 'r' is 3601, expected at most 3600/);
+  assert.throws(() => checkAlertWindows(rules(601), 1), /at most 360: with blocks of 1 s/);
 });
 
 const profile = { format_version: 1, model_name: "m", model_version: 0, row_count: 1, calibrations: [], labels: [] };
