@@ -99,6 +99,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   const repository = createRepository(folder, { config, placement, tenants, observe, monitors, log });
   const runtimeMemory = () => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) }));
   telemetry.setRuntimeMemory(runtimeMemory);
+  monitors?.setIndex(() => repository.index(false));
   monitors?.setRuntimeBytes(() => runtimeMemory().reduce((sum, { bytes }) => sum + bytes, 0));
   try {
     const grpc = createGrpcServer({

@@ -52,6 +52,8 @@ export class ModelMonitor {
   readonly #blockMs: number;
   #blockEndMs: number;
   state: ModelState = "LOADING";
+  /** Why it is in this state; empty when there is nothing to say. */
+  stateReason = "";
 
   /**
    * @param context all but how drops are counted, which is the monitor's own
@@ -195,6 +197,7 @@ export class ModelMonitor {
       anomalies: emptyAnomalies(""),
       alerts: [],
       dropped: [],
+      state_reason: this.stateReason,
     };
     for (const part of this.#parts) {
       try {

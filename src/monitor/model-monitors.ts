@@ -22,6 +22,7 @@ import type { Outcomes } from "./outcomes/outcomes.ts";
 import type { PayloadLogs } from "./payload/payload-logs.ts";
 import { maxModelVersions } from "./telemetry/attribute-values.ts";
 import type { SeriesRegistry } from "./telemetry/series-registry.ts";
+import { type ModelStanding, unwatchedModels } from "./unwatched-models.ts";
 
 /** What the monitors of a server are made from. */
 export interface ModelMonitorsOptions {
@@ -72,6 +73,7 @@ export class ModelMonitors implements Observer, Annotators {
   #lastMonitor: ModelMonitor | undefined;
   readonly #history: ServerHistory;
   #readRuntimeBytes: () => number = () => 0;
+  #readIndex: () => readonly ModelStanding[] = () => [];
   /** Those whose failure was logged. */
   readonly #failedAnnotators = new WeakSet<Annotator>();
   #cancelTick: (() => void) | undefined;
@@ -175,12 +177,14 @@ export class ModelMonitors implements Observer, Annotators {
       await new Promise<void>((resolve) => this.#clock.soon(resolve));
       sliceMs = this.#clock.nowMs();
     }
+    const isWatched = (name: string, version: string) => this.#monitors.has(keyOf(name, version));
+    const unwatched = unwatchedModels(this.#readIndex(), { modelName, modelVersion, isWatched });
     return {
       at: toTimestamp(nowMs),
       server_instance: this.#options.serverInstance,
       server_version: this.#options.serverVersion,
       started_at: toTimestamp(this.#startedMs),
-      models,
+      models: [...models, ...unwatched].sort(byName),
       history: this.#history.points(),
     };
   }
@@ -205,7 +209,7 @@ export class ModelMonitors implements Observer, Annotators {
     this.#find(model)?.onEnd(record);
   }
 
-  onModelState(name: string, version: string, state: ModelState, { description }: ModelStateDetail): void {
+  onModelState(name: string, version: string, state: ModelState, { description, reason }: ModelStateDetail): void {
     const key = keyOf(name, version);
     const prepared = description === undefined ? undefined : this.#byDescription.get(description);
     const current = this.#monitors.get(key);
@@ -217,7 +221,9 @@ export class ModelMonitors implements Observer, Annotators {
       else prepared.context.drop("latency", "model_limit");
     }
     const monitor = this.#monitors.get(key);
-    if (monitor !== undefined) monitor.state = state;
+    if (monitor === undefined) return;
+    monitor.state = state;
+    monitor.stateReason = reason;
   }
 
   onModelRemoved(name: string, version: string): void {
@@ -225,6 +231,11 @@ export class ModelMonitors implements Observer, Annotators {
     if (monitor === undefined) return;
     this.#monitors.delete(keyOf(name, version));
     this.#close(monitor);
+  }
+
+  /** Gives the source of the states of every model version of the repository, also of those that failed to load. */
+  setIndex(read: () => readonly ModelStanding[]): void {
+    this.#readIndex = read;
   }
 
   /** Gives the source of the runtime processes' resident memory, in bytes. */
@@ -275,6 +286,11 @@ export class ModelMonitors implements Observer, Annotators {
 
 function keyOf(name: string, version: string): string {
   return `${name}\u0000${version}`;
+}
+
+function byName(a: ModelReport, b: ModelReport): number {
+  if (a.model_name !== b.model_name) return a.model_name < b.model_name ? -1 : 1;
+  return Number(a.model_version) - Number(b.model_version);
 }
 
 function compare(a: ModelDescription, b: ModelDescription): number {

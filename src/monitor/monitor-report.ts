@@ -41,6 +41,7 @@ export interface ModelReport {
   readonly anomalies: AnomalyReport;
   readonly alerts: readonly Alert[];
   readonly dropped: readonly Dropped[];
+  readonly state_reason: string;
 }
 
 /** The traffic of a model version during one interval. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Page } from "puppeteer-core";
@@ -32,6 +32,8 @@ async function serve(context: TestContext): Promise<RunningServer> {
   for (const name of [model, "diabetes"])
     cpSync(join(examples, "repository", name), join(folder, name), { recursive: true });
   writeFileSync(join(folder, model, "monitor.yaml"), yaml);
+  mkdirSync(join(folder, "broken", "1"), { recursive: true });
+  writeFileSync(join(folder, "broken", "1", "model.onnx"), "no model");
   const server = await startTestServer(folder);
   return server;
 }
@@ -102,6 +104,7 @@ test("every view over live traffic, before and after the inputs are spoiled", {
     () => /breast_cancer.*ready.*\/s/s.test(document.querySelector("main")?.textContent ?? ""),
     { timeout: 30_000 },
   );
+  await page.waitForSelector(".state.unavailable");
   await keepScreenshot(page, "live-models");
   await see(page, "traffic", /answered[\d.]+ \/s.*p99[\d.]+ [mµ]s.*run[\d.]+ [mµ]s/);
   await page.waitForSelector(".plot canvas");
@@ -131,10 +134,12 @@ test("every view over live traffic, before and after the inputs are spoiled", {
   assert.equal(report.code, 0, report.err);
   assert.match(report.out, /^breast_cancer +1 +READY .* Accuracy +[1-9]\d* of 3\d/m);
   assert.match(report.out, /^Drift: [1-9]\d* of 3\d signals drifted/m);
+  const all = await runCommand(["report", server.grpcAddress]);
+  assert.match(all.out, /^broken version 1: not an ONNX model/m);
   const json = await runCommand(["report", server.grpcAddress, "--json"]);
   assert.deepEqual(
     JSON.parse(json.out).models.map(({ model_name }: { model_name: string }) => model_name),
-    ["breast_cancer", "diabetes"],
+    ["breast_cancer", "broken", "diabetes"],
   );
   const written = await runCommand(["report", server.grpcAddress, "--html", "-"]);
   assert.match(written.out, /^<!doctype html>.*"model_name":"breast_cancer"/s);

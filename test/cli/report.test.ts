@@ -21,6 +21,7 @@ test("the models in short, with what asks for attention first among their alerts
     text,
     /^breast_cancer +3 +READY +440 \/s +2\.16 ms +6\.80 ms +0\.02 % +0\.9528 +Accuracy +2 of 23 +1 firing$/m,
   );
+  assert.ok(text.includes(`\n${hostileName} version 1: the file is no ONNX model\n`));
   assert.match(text, /^embedder +1 +READY .* – +– +–$/m);
   const states = [...text.matchAll(/^(firing|pending|unknown|ok) /gm)].map(([, state]) => state);
   assert.deepEqual(states, ["firing", "firing", "pending", "unknown", "ok"]);

@@ -83,6 +83,7 @@ export class MonitoredModel {
       anomalies: emptyAnomalies(""),
       alerts: [],
       dropped: [],
+      state_reason: "",
     };
     part.report(draft, this.clock.nowMs());
     return draft;

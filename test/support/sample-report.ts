@@ -360,6 +360,7 @@ function model(name: string, version: string, more: Partial<ModelReport>): Model
     anomalies: emptyAnomalies("no detector is configured"),
     alerts: [],
     dropped: [],
+    state_reason: "",
     ...more,
   };
 }
@@ -524,7 +525,11 @@ function bareModel(): ModelReport {
 }
 
 function failedModel(): ModelReport {
-  return model(hostileName, "1", { state: "UNAVAILABLE", execution_provider: "" });
+  return model(hostileName, "1", {
+    state: "UNAVAILABLE",
+    state_reason: "the file is no ONNX model",
+    execution_provider: "",
+  });
 }
 
 function smallModel(i: number): ModelReport {

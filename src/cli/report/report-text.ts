@@ -32,6 +32,8 @@ export function renderReport(report: MonitorReport, style: TextStyle): string {
     renderServer(report),
     models.length === 0 ? "No model version is watched.\n" : renderModels(models, style),
   ];
+  const failed = models.filter(({ state_reason }) => state_reason !== "");
+  if (failed.length > 0) sections.push(failed.map(renderReason).join(""));
   const alerts = models.flatMap((model) => model.alerts);
   if (alerts.length > 0) sections.push(renderAlerts(alerts, epochSeconds(report.at), style));
   if (style.isFull) sections.push(...models.map((model) => renderModel(model, epochSeconds(report.at), style)));
@@ -69,6 +71,10 @@ function renderModels(models: readonly ModelReport[], style: TextStyle): string 
     columns,
     models.map((model) => modelRow(model, style)),
   );
+}
+
+function renderReason({ model_name, model_version, state_reason }: ModelReport): string {
+  return `${safeText(model_name)}${model_version === "" ? "" : ` version ${model_version}`}: ${safeText(state_reason)}\n`;
 }
 
 function modelRow(model: ModelReport, style: TextStyle): readonly string[] {

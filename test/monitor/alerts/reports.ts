@@ -22,6 +22,7 @@ export function reportOf(given: Partial<ModelReport> = {}): ModelReport {
     anomalies: emptyAnomalies(""),
     alerts: [],
     dropped: [],
+    state_reason: "",
     ...given,
   };
 }

@@ -35,6 +35,7 @@ export class ModelPage implements View {
   readonly #strip = new FactStrip();
   readonly #tabs = new Map<ModelView, HTMLAnchorElement>();
   readonly #place = element("div", { class: "tab-view" });
+  readonly #reason = element("p", { class: "note" });
   readonly #gone: HTMLElement;
   readonly #body: HTMLElement;
   #tab: ModelView;
@@ -51,7 +52,7 @@ export class ModelPage implements View {
       "h2",
       {},
       element("span", { class: "model-name" }, model),
-      element("span", { class: "model-version" }, ` version ${version}`),
+      element("span", { class: "model-version" }, version === "" ? "" : ` version ${version}`),
     );
     const head = element("div", { class: "model-head" }, back, name, this.#state);
     this.#gone = emptyState(
@@ -66,7 +67,7 @@ export class ModelPage implements View {
     });
     const nav = element("nav", { class: "tabs", "aria-label": "Sides of the model" }, ...tabs);
     this.#body = element("div", {}, this.#strip.root, nav, this.#place);
-    this.root = element("div", {}, head, this.#gone, this.#body);
+    this.root = element("div", {}, head, this.#reason, this.#gone, this.#body);
     this.#view = this.#open(tab);
   }
 
@@ -99,6 +100,8 @@ export class ModelPage implements View {
     this.#body.hidden = model === undefined;
     setText(this.#state, model === undefined ? "" : stateText(model));
     setAttribute(this.#state, "class", `state ${model?.state.toLowerCase() ?? ""}`);
+    setText(this.#reason, model?.state_reason ?? "");
+    this.#reason.hidden = this.#reason.textContent === "";
     if (model === undefined) return;
     if (!this.#place.contains(this.#view.root)) this.#place.replaceChildren(this.#view.root);
     this.#strip.update(facts(model));
