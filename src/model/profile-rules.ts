@@ -208,13 +208,17 @@ export function checkProfileFits(profile: ReferenceProfile, model: ProfiledModel
   );
   const { inputs, outputs } = model.signature;
   for (const signal of profile.signals) checkSignalFits(signal, signal.role === "SIGNAL_ROLE_INPUT" ? inputs : outputs);
-  const labelled = outputs.find(({ labels }) => labels !== undefined);
-  const count = labelled?.labels?.length;
-  if (profile.labels.length === 0 || count === undefined) return;
-  check(
-    count === profile.labels.length,
-    () => `it has ${profile.labels.length} labels, output '${labelled?.name}' has ${count}`,
-  );
+  if (profile.labels.length > 0) checkLabelCount(profile, outputs);
+}
+
+/** As many labels as the model has, by its own labels or by the scores that the profile has of each class. */
+function checkLabelCount({ labels, signals }: ReferenceProfile, outputs: readonly TensorSpec[]): void {
+  for (const output of outputs) {
+    const isScored = signals.some(({ tensor, score }) => tensor === output.name && score !== undefined);
+    const scores = isScored && !output.dims.includes(-1) ? elementCount(output.dims) : 1; // one score may be that of two classes
+    const known = output.labels?.length ?? (scores > 1 ? scores : labels.length);
+    check(known === labels.length, () => `it has ${labels.length} labels, output '${output.name}' has ${known}`);
+  }
 }
 
 function checkSignalFits({ name, tensor, column, datatype, role }: SignalProfile, specs: readonly TensorSpec[]): void {

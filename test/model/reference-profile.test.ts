@@ -209,4 +209,22 @@ test("a profile of another model is refused, with what it has and what the model
       message,
     );
   checkProfileFits({ ...profile, model_name: "", model_version: 0 }, model);
+  const { numeric: score, ...identity } = age!;
+  const scored: ReferenceProfile = {
+    ...profile,
+    signals: [{ ...identity, name: "p", tensor: "p", role: "SIGNAL_ROLE_OUTPUT", score: score! }],
+  };
+  const scoring = (columns: number) => ({
+    ...model,
+    signature: { ...signature, outputs: [{ name: "p", datatype: "FP32", dims: [columns] } as const] },
+  });
+  checkProfileFits(scored, scoring(2));
+  assert.match(
+    refusal(() => checkProfileFits(scored, scoring(3))),
+    /2 labels, output 'p' has 3/,
+  );
+  assert.match(
+    refusal(() => checkProfileFits(scored, scoring(1))),
+    /column 1 of output 'p'/,
+  );
 });

@@ -1,6 +1,6 @@
 import { readStrings, readTensor, type TensorValues } from "../../client/tensor-values.ts";
 import type { SignalProfile, SignalRole } from "../../model/package-messages.ts";
-import { describeNumbers } from "../../statistics/row-statistics.ts";
+import { describeNumbers, type RowStatistics } from "../../statistics/row-statistics.ts";
 import { CategorySketch, NumberSketch } from "../../statistics/signal-sketch.ts";
 import type { Datatype, Tensor } from "../../tensor.ts";
 import { UsageError } from "../arguments.ts";
@@ -142,7 +142,8 @@ class WideSketch implements TensorSketch {
     for (let row = 0; row < rowCount; row++) {
       const found = describeNumbers(numbers, row * width, width);
       statistics.forEach((statistic, i) => {
-        this.#sketches[i]?.add(found[statistic]);
+        // What is no number among the elements is told once, by the mean.
+        this.#sketches[i]?.add(statistic === "mean" ? meanOrSpoilt(found) : found[statistic]);
       });
     }
   }
@@ -154,4 +155,9 @@ class WideSketch implements TensorSketch {
       return [{ ...identityOf(this.#tensor, `${this.#tensor.name}.${statistic}`, 0), statistic, numeric }];
     });
   }
+}
+
+function meanOrSpoilt({ mean, spoiltBy }: RowStatistics): number {
+  if (spoiltBy === "nothing") return mean;
+  return spoiltBy === "nan" ? Number.NaN : Number.POSITIVE_INFINITY;
 }
