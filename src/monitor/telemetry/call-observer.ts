@@ -145,7 +145,15 @@ export function createCallObserver(
   const refusals = new Map<string, CounterSeries>(
     reasons.map((reason) => [reason, registry.server.counter(instruments.rejections, { "sluice.reason": reason })]),
   );
-  const find = (method: string): MethodSeries => byMethod.get(method) ?? other;
+  let latestMethod: string | undefined;
+  let latest = other;
+  // The messages of a stream come with one and the same text, which need not be looked up for each.
+  const find = (method: string): MethodSeries => {
+    if (method === latestMethod) return latest;
+    latestMethod = method;
+    latest = byMethod.get(method) ?? other;
+    return latest;
+  };
   return {
     onCallStart(method) {
       const series = find(method);
