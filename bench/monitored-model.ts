@@ -32,6 +32,10 @@ const variants = 256;
 /** Requests before anything is measured. */
 const preparation = 300_000;
 
+/** Quiet time after them, in which what is worked out beside requests gets its turns. */
+const quietSteps = 20_000;
+const quietStepMs = 5;
+
 /** Time that goes on by as much as a request takes of it, so that blocks end and the sampler adapts as at that rate of requests. */
 class VirtualClock implements MonitorClock {
   #nowMs = 0;
@@ -102,6 +106,7 @@ export class MonitoredModel {
     this.turn = createTurn(this.monitors, description, clock, { stepMs: 1000 / requestsPerSecond, batch });
     // What is worked out once, when the first rows have come, is no cost of a request.
     for (let i = 0; i < preparation; i++) this.turn(i);
+    for (let i = 0; i < quietSteps; i++) clock.advance(quietStepMs);
   }
 
   #load(features: number, yaml: string): ModelDescription {

@@ -25,7 +25,7 @@ import type { OutcomeSink } from "./prediction.ts";
  * Most memory that the monitor of one model version may take, in bytes. Predictions kept for their outcomes are not in it: they have a limit
  * of the whole server.
  */
-export const maxMonitorBytes = 64 * 1024 * 1024;
+export const maxMonitorBytes = 128 * 1024 * 1024;
 
 /**
  * Watches one load of one model version: tells its parts what happens, and puts what they know together. What a part throws stops here: it

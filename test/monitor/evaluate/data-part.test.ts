@@ -123,7 +123,7 @@ test("5,000 features: a clear message, bounded memory, a load that is refused wh
   const { model: long } = subject(5000, "windows: {blocks: 1440}", profile);
   assert.throws(() => new ModelMonitor(long.context, [createDataPart]), {
     reason: "refused",
-    message: /at most 67108864 are allowed; \d+ of them are those of 'data' for 1440 blocks and 2048 signals/,
+    message: /at most 134217728 are allowed; \d+ of them are those of 'data' for 1440 blocks and 2048 signals/,
   });
   new ModelMonitor(model.context, [createDataPart]);
 });

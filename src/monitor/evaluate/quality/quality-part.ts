@@ -45,6 +45,7 @@ const weightStep = 2 ** -20;
 /** Watches how good the answers of one model version are, with their truth and before. */
 export class QualityPart<Judged> implements ModelPart {
   readonly name = "quality";
+  readonly maxBytes: number;
   readonly outcomes: OutcomeSink;
   readonly #context: ModelPartContext;
   readonly #reader: PredictionReader;
@@ -81,6 +82,7 @@ export class QualityPart<Judged> implements ModelPart {
       createSeen: () => classes?.watch.create(),
       mergeSeen: (target, source) => classes?.watch.merge(target, source),
     });
+    this.maxBytes = this.#blocks.capacity * (measure.stateBytes + (classes?.watch.stateBytes ?? 0));
     const { minSamples } = config.quality;
     this.#sources = { blocks: this.#blocks, measure, watch: classes?.watch, rules: classes?.rules, minSamples };
     this.#history = new QualityHistory(this.#sources);
