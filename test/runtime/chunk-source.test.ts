@@ -121,6 +121,18 @@ describe("an answer in chunks", () => {
     assert.equal(source.byteLength, 36);
   });
 
+  it("tells how long after the arrival of its request each answer was made", () => {
+    const subject = new Subject([floats("y", [1, 2])]); // of a request that came when the clock began
+    subject.clock.advance(5);
+    subject.source.next();
+    subject.clock.advance(7);
+    subject.source.next();
+    assert.deepEqual(
+      subject.records.map(({ sinceArrivalMs }) => sinceArrivalMs),
+      [5, 12],
+    );
+  });
+
   it("has no chunks where the axis has no length, and an axis that is run through very often costs nothing", () => {
     const subject = new Subject([{ name: "y", datatype: "FP32", shape: [2, 0], data: new Uint8Array(0) }], 1);
     assert.deepEqual(subject.all(), []);

@@ -32,6 +32,21 @@ class Fixture {
 }
 
 describe("LatencyObserver", () => {
+  it("takes the time of the first answer of a decoupled model, and of no other one", async () => {
+    const fixture = new Fixture();
+    const model = describeModel();
+    fixture.observer.onAdmitted(model, createRecord());
+    const answer = (index: number, outcome: "success" | "empty" | "cancel" | "fail", sinceArrivalMs: number) =>
+      fixture.observer.onDecoupledAnswer(model, { index, outcome, computeOutputMs: 1, sinceArrivalMs });
+    answer(0, "success", 12);
+    answer(1, "success", 900);
+    answer(0, "empty", 900);
+    answer(0, "cancel", 900);
+    answer(0, "fail", 900);
+    assert.equal(await fixture.value("sluice_time_to_first_response_seconds_count", seed), 1);
+    assert.equal(await fixture.value("sluice_time_to_first_response_seconds_sum", seed), 0.012);
+  });
+
   it("shows the limits of a model, its own where its configuration names them", async () => {
     const fixture = new Fixture();
     const load = (name: string, parameters: Record<string, { string_value: string }>) => {
