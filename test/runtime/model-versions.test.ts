@@ -16,10 +16,15 @@ class Subject {
   readonly observer = new RecordingObserver();
   readonly clock = new FakeClock();
   changes = 0;
+  /** What the check of a load throws; undefined: it has nothing against it. */
+  objection: InferenceError | undefined;
   readonly versions = new ModelVersions("m", {
     clock: this.clock,
     observers: this.observer,
     load: this.loader.load,
+    check: async () => {
+      if (this.objection !== undefined) throw this.objection;
+    },
     report: () => {},
     onChange: () => {
       this.changes++;
@@ -63,6 +68,30 @@ class Subject {
     return this.versions.index().map(({ version, state, reason }) => `${version} ${state} ${reason}`.trim());
   }
 }
+
+describe("a version that was loaded and is objected to", () => {
+  it("never serves, and ends; what served before goes on", async () => {
+    const subject = new Subject();
+    subject.objection = broken;
+    const refused = subject.apply("1");
+    await settle();
+    const first = await subject.loader.last.succeed();
+    assert.equal(await refused, "a broken file");
+    assert.equal(first.draining, broken);
+    assert.deepEqual(subject.index, ["1 UNAVAILABLE a broken file"]);
+    assert.ok(!subject.observer.states.some(({ state }) => state === "READY"));
+
+    subject.objection = undefined;
+    await subject.serve("1:2");
+    subject.objection = broken;
+    const again = subject.apply("1:3");
+    await settle();
+    await subject.loader.last.succeed();
+    assert.equal(await again, "a broken file");
+    assert.deepEqual(subject.index, ["1 READY"]);
+    assert.equal(subject.find(), "1");
+  });
+});
 
 describe("versions", () => {
   it("load one after another; the highest that serves answers when none is asked for", async () => {
