@@ -1,5 +1,6 @@
-import type { Metric, ModelReport, QualityReport, SignalReport, TrafficPoint } from "../../monitor/monitor-report.ts";
+import type { ModelReport, QualityReport, SignalReport, TrafficPoint } from "../../monitor/monitor-report.ts";
 import { lineCharacters } from "../../monitor/page/browser/line-points.ts";
+import { metricRows } from "../../monitor/page/browser/metric-rows.ts";
 import {
   intervalText,
   metricName,
@@ -78,24 +79,19 @@ function quality(report: QualityReport, style: TextStyle): string {
     .join("\n");
 }
 
-function metrics({ metrics: realized, estimates }: QualityReport): string {
-  if (realized.length + estimates.length === 0) return "No metrics yet: report outcomes with `sluice outcomes`.\n";
-  const same = (a: Metric, b: Metric) => metricName(a) === metricName(b);
-  const estimatedOnly = estimates.filter((estimate) => !realized.some((metric) => same(metric, estimate)));
-  const row = (metric: Metric, isRealized: boolean) => {
-    const estimate = estimates.find((candidate) => same(candidate, metric));
-    return [
-      safeText(metricName(metric)),
-      isRealized ? metricValueText(metric, metric.value) : absent,
-      isRealized ? intervalText(metric) : "",
-      metricValueText(metric, estimate?.value),
-      metricValueText(metric, metric.expected),
-      isRealized ? countText(metric.sample_count) : absent,
-    ];
-  };
+function metrics(report: QualityReport): string {
+  const rows = metricRows(report);
+  if (rows.length === 0) return "No metrics yet: report outcomes with `sluice outcomes`.\n";
   return renderTextTable(
     [left("metric"), right("value"), right("interval"), right("estimated"), right("expected"), right("rows")],
-    [...realized.map((metric) => row(metric, true)), ...estimatedOnly.map((metric) => row(metric, false))],
+    rows.map(({ metric, realized, estimate }) => [
+      safeText(metricName(metric)),
+      metricValueText(metric, realized?.value),
+      realized === undefined ? "" : intervalText(realized),
+      metricValueText(metric, estimate?.value),
+      metricValueText(metric, metric.expected),
+      countText(realized?.sample_count),
+    ]),
   );
 }
 

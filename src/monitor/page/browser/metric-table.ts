@@ -1,16 +1,9 @@
 import type { Metric } from "../../monitor-report.ts";
 import { DataTable, textCell } from "./data-table.ts";
 import { setAttribute, svgElement } from "./element.ts";
+import type { MetricRow } from "./metric-rows.ts";
 import { intervalText, isShare, metricKey, metricName, metricValueText } from "./metric-text.ts";
 import { absent, countText } from "./number-text.ts";
-
-/** A metric as it was counted, and as it is estimated. */
-export interface MetricRow {
-  /** Which one it is. */
-  readonly metric: Metric;
-  readonly realized: Metric | undefined;
-  readonly estimate: Metric | undefined;
-}
 
 /** The metrics of a window with their intervals, the estimates and what the reference profile expects beside them. */
 export function createMetricTable(): DataTable<MetricRow> {

@@ -1,5 +1,6 @@
 import type { Metric, QualityReport } from "../../monitor-report.ts";
-import { Chart, type Values } from "./chart.ts";
+import { Chart } from "./chart.ts";
+import type { Values } from "./chart-options.ts";
 import { element } from "./element.ts";
 import { headlineMetric, isShare, metricKey, metricName, metricValueText } from "./metric-text.ts";
 import type { PageTheme } from "./theme.ts";

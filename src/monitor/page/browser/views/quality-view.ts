@@ -1,10 +1,11 @@
-import type { Metric, ModelReport, QualityReport } from "../../../monitor-report.ts";
+import type { QualityReport } from "../../../monitor-report.ts";
 import { outcomesCommand, taskExample } from "../advice.ts";
 import { CalibrationChart } from "../calibration-chart.ts";
 import { ConfusionTable } from "../confusion-table.ts";
 import { element, setText } from "../element.ts";
 import { type Fact, FactStrip } from "../fact-strip.ts";
-import { createMetricTable, type MetricRow } from "../metric-table.ts";
+import { metricRows } from "../metric-rows.ts";
+import { createMetricTable } from "../metric-table.ts";
 import { outcomeStatusText } from "../metric-text.ts";
 import { absent, countText, durationText, shareText } from "../number-text.ts";
 import { emptyState, panel } from "../panel.ts";
@@ -31,6 +32,7 @@ export function createQualityView(theme: PageTheme, model: string): View {
     "Report what turned out to be true: by MonitorService/ReportOutcomes, or from a table with the columns prediction_id, row and truth.",
     outcomesCommand(model),
   );
+  const tooFew = element("p", { class: "note" });
   const confusionPanel = panel("True classes in rows, predicted ones in columns", confusion.root);
   const parts = element(
     "div",
@@ -38,7 +40,7 @@ export function createQualityView(theme: PageTheme, model: string): View {
     element("div", { class: "stack" }, panel("Metrics of the window", metrics.root), confusionPanel),
     element("div", { class: "stack" }, history.root, calibration.root),
   );
-  const root = element("div", {}, note, strip.root, unwatched, unlabelled, parts);
+  const root = element("div", {}, note, strip.root, unwatched, unlabelled, tooFew, parts);
   return {
     root,
     update({ models: [report] }) {
@@ -51,9 +53,12 @@ export function createQualityView(theme: PageTheme, model: string): View {
       strip.root.hidden = !isWatched;
       strip.update(isWatched ? facts(quality) : []);
       unwatched.hidden = isWatched;
-      unlabelled.hidden = !isWatched || quality.metrics.length > 0;
+      const isCounted = quality.outcomes.some(({ status, count }) => status === "OUTCOME_STATUS_ACCEPTED" && count > 0);
+      unlabelled.hidden = !isWatched || quality.metrics.length > 0 || isCounted;
+      setText(tooFew, `Metrics appear with ${countText(quality.min_samples)} rows in the window whose truth is known.`);
+      tooFew.hidden = !isWatched || quality.metrics.length > 0 || !isCounted;
       parts.hidden = !isWatched || !hasNumbers;
-      metrics.update(metricRows(report));
+      metrics.update(metricRows(quality));
       history.update(quality);
       confusion.update(quality.confusion);
       confusionPanel.hidden = quality.confusion === undefined;
@@ -65,19 +70,6 @@ export function createQualityView(theme: PageTheme, model: string): View {
       calibration.destroy();
     },
   };
-}
-
-function metricRows({ quality }: ModelReport): readonly MetricRow[] {
-  const same = (a: Metric, b: Metric) => a.name === b.name && a.label === b.label && a.parameter === b.parameter;
-  const counted = quality.metrics.map((metric) => ({
-    metric,
-    realized: metric,
-    estimate: quality.window_estimates.find((estimate) => same(estimate, metric)), // of the same predictions
-  }));
-  const estimatedOnly = quality.estimates
-    .filter((estimate) => !quality.metrics.some((metric) => same(estimate, metric)))
-    .map((estimate) => ({ metric: estimate, realized: undefined, estimate }));
-  return [...counted, ...estimatedOnly];
 }
 
 function facts(quality: QualityReport): readonly Fact[] {

@@ -1,5 +1,6 @@
 import type { TrafficPoint } from "../../../monitor-report.ts";
-import { Chart, type ChartData, type ChartOptions, type Values, wholeIncrements } from "../chart.ts";
+import { Chart } from "../chart.ts";
+import { type ChartData, type ChartOptions, type Values, wholeIncrements } from "../chart-options.ts";
 import { element } from "../element.ts";
 import { batchSizes } from "../model-facts.ts";
 import { countText, rateText, secondsText, steadyText } from "../number-text.ts";
