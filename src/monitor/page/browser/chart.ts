@@ -4,6 +4,8 @@ import { element, setAttribute, setText } from "./element.ts";
 import { plotOptions } from "./plot-options.ts";
 import type { PageTheme } from "./theme.ts";
 
+const defaultHeight = 160;
+
 /**
  * A chart by uPlot, with what a canvas lacks: a legend that tells the numbers under the pointer, a reading by the arrow keys, and a table of
  * the same numbers.
@@ -34,9 +36,8 @@ export class Chart {
       tabindex: 0,
       role: "group",
       "aria-roledescription": "chart",
-      "data-height": options.height ?? 160,
     });
-    this.#plotBox.style.height = `${options.height ?? 160}px`;
+    this.#plotBox.style.height = `${this.#height}px`;
     this.#plotBox.addEventListener("keydown", (event) => this.#onKey(event));
     this.#plotBox.addEventListener("blur", () => this.#pointAt(undefined));
     this.#details = element("details", { class: "chart-table" }, element("summary", {}, "Table"));
@@ -68,6 +69,10 @@ export class Chart {
     this.#plot?.destroy();
   }
 
+  get #height(): number {
+    return this.#options.height ?? defaultHeight;
+  }
+
   #heading(): HTMLElement {
     const { title, note, series, control } = this.#options;
     const legend = element(
@@ -91,7 +96,7 @@ export class Chart {
 
   #create(): uPlot {
     const { width } = this.#plotBox.getBoundingClientRect();
-    const height = this.#options.height ?? 160;
+    const height = this.#height;
     return new uPlot(
       { ...plotOptions(this.#options, this.#theme, (i) => this.#onPointed(i)), width, height },
       undefined,
@@ -102,7 +107,7 @@ export class Chart {
   #fit(): void {
     const { width } = this.#plotBox.getBoundingClientRect();
     if (this.#plot !== undefined && width > 0 && width !== this.#plot.width) {
-      this.#plot.setSize({ width, height: this.#options.height ?? 160 });
+      this.#plot.setSize({ width, height: this.#height });
     }
   }
 

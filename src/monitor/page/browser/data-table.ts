@@ -18,6 +18,8 @@ export interface Column<Row> {
   readonly isNumber?: boolean;
   /** Left out where there is little width. */
   readonly isWide?: boolean;
+  /** Where there is little width, a mark without words. */
+  readonly isMark?: boolean;
   /** A sentence, broken into lines. */
   readonly isProse?: boolean;
   /** Absent: cannot be sorted by. */
@@ -181,8 +183,13 @@ export class DataTable<Row> {
   }
 }
 
-function columnClass<Row>({ isNumber, isWide, isProse }: Column<Row>): string | undefined {
-  const names = [isNumber === true && "number", isWide === true && "wide", isProse === true && "prose"];
+function columnClass<Row>({ isNumber, isWide, isMark, isProse }: Column<Row>): string | undefined {
+  const names = [
+    isNumber === true && "number",
+    isWide === true && "wide",
+    isMark === true && "mark-only",
+    isProse === true && "prose",
+  ];
   return names.filter((name) => name !== false).join(" ") || undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { DriftScore, ModelReport, SignalReport, TrafficPoint } from "../../monitor-report.ts";
 
-/** Traffic of a model version in a nutshell: its last interval, and its largest ones beside it. */
+/** Traffic of a model version in a nutshell: its last interval. */
 export interface TrafficFacts {
   readonly requestsPerSecond: number;
   readonly rowsPerSecond: number;
@@ -8,7 +8,6 @@ export interface TrafficFacts {
   readonly failureShare: number | undefined;
   readonly p50Seconds: number | undefined;
   readonly p99Seconds: number | undefined;
-  readonly queueSize: number;
 }
 
 /** The last interval of a history; undefined when there is none yet. */
@@ -22,7 +21,6 @@ export function trafficFacts(history: readonly TrafficPoint[]): TrafficFacts | u
     failureShare: all === 0 ? undefined : last.failures / all,
     p50Seconds: last.p50_seconds,
     p99Seconds: last.p99_seconds,
-    queueSize: last.queue_size,
   };
 }
 

@@ -7,8 +7,7 @@ export function panel(title: string, ...children: readonly Child[]): HTMLElement
 
 /** What is missing, and what to do so that it will be there. @param command to be typed, where there is one */
 export function emptyState(title: string, advice: string, command?: string): HTMLElement {
-  const shown =
-    command === undefined ? undefined : element("pre", { class: "command", tabindex: 0 }, element("code", {}, command));
+  const shown = command === undefined ? undefined : element("pre", { class: "command" }, element("code", {}, command));
   return element(
     "div",
     { class: "empty" },
@@ -16,9 +15,4 @@ export function emptyState(title: string, advice: string, command?: string): HTM
     element("p", {}, advice),
     shown,
   );
-}
-
-/** A state in a word, with a mark whose shape tells it too. */
-export function stateMark(state: string): HTMLElement {
-  return element("span", { class: `state ${state}` }, state);
 }

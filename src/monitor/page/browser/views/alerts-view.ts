@@ -74,6 +74,7 @@ function createTable(isOfOneModel: boolean): DataTable<AlertRow> {
         key: "value",
         title: "Value",
         isNumber: true,
+        isWide: true,
         sortValue: ({ value }) => value,
         cell: textCell(({ metric, value }) => metricValueText({ name: metric }, value)),
       },

@@ -67,6 +67,7 @@ export function createDriftView(theme: PageTheme, subject: DriftSubject, { refre
       const { data } = report;
       setText(note, data.note);
       note.hidden = data.note === "";
+      strip.root.hidden = data.reference === "" && data.signal_count === 0;
       strip.update(facts(report));
       nothing.hidden = data.reference !== "";
       parts.hidden = data.signal_count === 0 && data.signals.length === 0;

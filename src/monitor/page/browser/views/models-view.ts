@@ -114,10 +114,11 @@ function createTable(): DataTable<ModelReport> {
       {
         key: "state",
         title: "State",
+        isMark: true,
         sortValue: ({ state }) => state,
         cell: textCell(
           ({ state }) => state.toLowerCase(),
-          ({ state }) => `state mark-only ${state.toLowerCase()}`,
+          ({ state }) => `state ${state.toLowerCase()}`,
         ),
       },
       {
