@@ -49,6 +49,16 @@ export const alertRules: readonly AlertRule[] = [
     description: `{{ $value | humanizePercentage }} of the requests to ${ofModel} end as {{ $labels.${labelOf("sluice.reason")} }}.`,
   },
   {
+    alert: "SluiceRefusals",
+    expr:
+      `sum ${by([...perServer, labelOf("sluice.reason")])} (rate(${queries.samples(instruments.rejections, { [name]: "" })}[5m])) / ` +
+      `${on(perServer)} group_left sum ${by(perServer)} (rate(${queries.samples(instruments.requestDuration, {}, "_count")}[5m])) > 0.01`,
+    for: "5m",
+    severity: "warning",
+    summary: "Many requests are refused before they come to a model",
+    description: `For every request that comes to a model of {{ $labels.instance }}, {{ printf "%.2f" $value }} end before it as {{ $labels.${labelOf("sluice.reason")} }}.`,
+  },
+  {
     alert: "SluiceLatency",
     expr:
       `histogram_quantile(0.99, sum ${by(["le", ...perModel])} (rate(${queries.samples(instruments.requestDuration, { "error.type": "" }, "_bucket")}[5m]))) > ` +
