@@ -106,6 +106,10 @@ test("it serves, answers its own client, and stops", { timeout: 60_000 }, async 
     );
     assert.equal(answers.trim().split("\n").length, readFileSync(data, "utf8").trim().split("\n").length);
     await assertPage(`http://${httpAddress}/monitor/`);
+    const [, bundled = ""] =
+      /<script type="module">(.*)<\/script>/s.exec(run(sluice, "report", grpcAddress, "--html", "-")) ?? [];
+    assert.doesNotThrow(() => new Function(bundled), "the document of the report has a script that is one");
+    assert.match(bundled, /class ModelPage/);
     const script = `import { InferenceClient } from "sluice";
 const client = InferenceClient.connect(process.argv[1]);
 console.log(await client.ready("digits"));

@@ -21,7 +21,7 @@ export function signalBars(current: SignalProfile | undefined, reference: Signal
   const numeric = now ?? before;
   if (numeric !== undefined) return numericBars(now ?? emptyLike(numeric), before);
   if (current?.categorical === undefined && reference?.categorical === undefined) return undefined;
-  return categoryBars(categoriesOf(current), reference === undefined ? undefined : categoriesOf(reference));
+  return countBars(categoriesOf(current), reference === undefined ? undefined : categoriesOf(reference));
 }
 
 /** The numbers of a profile, of whichever kind. */
@@ -68,7 +68,8 @@ function categoriesOf(profile: SignalProfile | undefined): ReadonlyMap<string, n
   return counts;
 }
 
-function categoryBars(now: ReadonlyMap<string, number>, reference: ReadonlyMap<string, number> | undefined): Bars {
+/** Bars of values that are counted one by one; of many, the frequent ones and the rest together. */
+export function countBars(now: ReadonlyMap<string, number>, reference?: ReadonlyMap<string, number>): Bars {
   const names = [...new Set([...(reference?.keys() ?? []), ...now.keys()])];
   const weight = (name: string) => (reference ?? now).get(name) ?? 0;
   const kept =

@@ -9,6 +9,7 @@ import { createMetricTable } from "../metric-table.ts";
 import { outcomeStatusText } from "../metric-text.ts";
 import { absent, countText, durationText, shareText } from "../number-text.ts";
 import { emptyState, panel } from "../panel.ts";
+import { PredictedChart } from "../predicted-chart.ts";
 import { QualityChart } from "../quality-chart.ts";
 import type { PageTheme } from "../theme.ts";
 import { clockText, epochSeconds } from "../time-text.ts";
@@ -22,6 +23,7 @@ export function createQualityView(theme: PageTheme, model: string): View {
   const history = new QualityChart(theme);
   const confusion = new ConfusionTable();
   const calibration = new CalibrationChart(theme);
+  const predicted = new PredictedChart(theme);
   const unwatched = emptyState(
     "Quality is not watched",
     "Say in the model's monitor.yaml what it predicts, for example for a classifier with two classes, and load it again.",
@@ -38,7 +40,7 @@ export function createQualityView(theme: PageTheme, model: string): View {
     "div",
     { class: "columns quality" },
     element("div", { class: "stack" }, panel("Metrics of the window", metrics.root), confusionPanel),
-    element("div", { class: "stack" }, history.root, calibration.root),
+    element("div", { class: "stack" }, history.root, calibration.root, predicted.root),
   );
   const root = element("div", {}, note, strip.root, unwatched, unlabelled, tooFew, parts);
   return {
@@ -47,7 +49,8 @@ export function createQualityView(theme: PageTheme, model: string): View {
       const quality = report?.quality;
       if (report === undefined || quality === undefined) return;
       const isWatched = quality.task !== "";
-      const hasNumbers = quality.metrics.length + quality.estimates.length > 0 || quality.history.length > 0;
+      const lists = [quality.metrics, quality.estimates, quality.history, quality.predicted_counts];
+      const hasNumbers = lists.some((list) => list.length > 0);
       setText(note, quality.note);
       note.hidden = quality.note === "";
       strip.root.hidden = !isWatched;
@@ -63,11 +66,13 @@ export function createQualityView(theme: PageTheme, model: string): View {
       confusion.update(quality.confusion);
       confusionPanel.hidden = quality.confusion === undefined;
       calibration.update(quality.calibration);
+      predicted.update(quality);
       calibration.root.hidden = quality.calibration.length === 0;
     },
     destroy() {
       history.destroy();
       calibration.destroy();
+      predicted.destroy();
     },
   };
 }
