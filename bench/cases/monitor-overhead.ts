@@ -15,7 +15,7 @@ const monitorYaml = "outputs: {scores: y}\nquality: {sampleRate: 0.1}\nanomaly: 
 const signals = 100;
 
 /** Load before anything is measured: what is worked out once, with the first rows, is no cost of a call. */
-const preparationSeconds = 10;
+const preparationSeconds = 20;
 
 /** Two servers side by side: one with telemetry, all monitors and traces of one request in a hundred, one that measures nothing. */
 export const monitorOverheadCase: BenchCase = {
