@@ -120,6 +120,39 @@ test("what the views say", { skip, timeout: 60_000 }, async (context) => {
   assert.match(await text(page, "main"), /There is no such model version/);
 });
 
+test("a page that broke its policy would be stopped, and noticed here", { skip, timeout: 60_000 }, async (context) => {
+  const base = await startPageServer(context, sampleReport);
+  const page = await browser.newPage();
+  context.after(() => page.close());
+  const found = complaints(page);
+  await page.goto(`${base}/monitor/`);
+  await goTo(page, "#/");
+  assert.equal(found.length, 0);
+  const refused = await page.evaluate(() => {
+    document.body.setAttribute("style", "color: rgb(1, 2, 3)");
+    const script = document.createElement("script");
+    try {
+      script.textContent = "document.title = 'run'";
+      document.body.append(script);
+    } catch {
+      // trusted types refuse the text already
+    }
+    try {
+      document.createElement("div").innerHTML = "<b>markup</b>";
+      return false;
+    } catch {
+      return true; // trusted types
+    }
+  });
+  assert.ok(refused);
+  assert.equal(await page.title(), "sluice");
+  assert.notEqual(await page.evaluate(() => getComputedStyle(document.body).color), "rgb(1, 2, 3)");
+  assert.ok(
+    found.some((complaint) => complaint.includes("Content Security Policy")),
+    found.join(),
+  );
+});
+
 test("everything can be reached and read by keys alone", { skip, timeout: 60_000 }, async (context) => {
   const base = await startPageServer(context, sampleReport);
   const page = await browser.newPage();
