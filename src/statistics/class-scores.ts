@@ -9,7 +9,7 @@ export interface ScoreLayout {
   readonly positiveClass: number;
 }
 
-/** Softmax in 32-bit floats may come out this much above 1. */
+/** Softmax in 32-bit floats may come out this much above 1, and what is left of 1 as much below 0. */
 const tolerance = 1e-5;
 
 /** Scores of a row. */
@@ -22,15 +22,37 @@ export function areProbabilities(scores: ArrayLike<number>, layout: ScoreLayout)
   const count = scoreCount(layout);
   for (let index = 0; index < count; index++) {
     const score = scores[index] ?? Number.NaN;
-    if (!(score >= 0 && score <= 1 + tolerance)) return false;
+    if (!(score >= -tolerance && score <= 1 + tolerance)) return false;
   }
   return count > 0;
 }
 
+/** Whether a score of a row is a number that no probability can be: of logits, say. One that is missing (NaN) or infinite says nothing. */
+export function hasStrayScore(scores: ArrayLike<number>, layout: ScoreLayout): boolean {
+  const count = scoreCount(layout);
+  for (let index = 0; index < count; index++) {
+    const score = scores[index] ?? Number.NaN;
+    if (Number.isFinite(score) && !(score >= -tolerance && score <= 1 + tolerance)) return true;
+  }
+  return false;
+}
+
+/** Of rows with scores, the share with a stray one above which none of them are taken for probabilities. */
+const maxStrayShare = 0.01;
+
+/**
+ * Whether the scores of many rows are probabilities. Some rows of logits happen to lie within 0 and 1: numbers about those few would be wrong.
+ * @param scored rows whose scores are probabilities, each by itself
+ * @param stray rows with a score that none can be: {@link hasStrayScore}
+ */
+export function areMostlyProbabilities(scored: number, stray: number): boolean {
+  return scored > 0 && stray <= maxStrayShare * (scored + stray);
+}
+
 /** The probability of one class of a row whose scores are probabilities. */
 export function classProbability(scores: ArrayLike<number>, layout: ScoreLayout, classIndex: number): number {
-  if (layout.scores === "all") return Math.min(1, scores[classIndex] ?? 0);
-  const positive = Math.min(1, scores[0] ?? 0);
+  if (layout.scores === "all") return Math.min(1, Math.max(0, scores[classIndex] ?? 0));
+  const positive = Math.min(1, Math.max(0, scores[0] ?? 0));
   return classIndex === layout.positiveClass ? positive : 1 - positive;
 }
 

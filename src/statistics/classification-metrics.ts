@@ -15,7 +15,15 @@ import {
   classMetrics,
   type ZeroDivision,
 } from "./class-metrics.ts";
-import { type Classification, type LossName, lossOf, type TotalName, topHits, totalOf } from "./classification.ts";
+import {
+  type Classification,
+  hasProbabilities,
+  type LossName,
+  lossOf,
+  type TotalName,
+  topHits,
+  totalOf,
+} from "./classification.ts";
 import { type ClassTotals, totalsOf } from "./confusion.ts";
 import { effectiveCount, meanInterval, wilsonInterval } from "./interval.ts";
 import { type MeasuredMetric, type MetricName, measured } from "./measured-metric.ts";
@@ -68,8 +76,9 @@ export function headlineMetrics(state: Classification, zeroDivision: ZeroDivisio
   return [
     ...measured("accuracy", "", share, rows, wilsonInterval(share, countPerWeight * totals.total)),
     ...measured("f1", "macro", value, rows, undefined, { isZeroDivision }),
-    ...meanLoss(state, "log_loss", "logLoss", "squaredLogLoss"),
-    ...wholeArea(state),
+    ...(hasProbabilities(state)
+      ? [...meanLoss(state, "log_loss", "logLoss", "squaredLogLoss"), ...wholeArea(state)]
+      : []),
   ];
 }
 
@@ -130,11 +139,11 @@ function metricsOfClasses(
   });
 }
 
-/** Metrics of the rows whose scores were probabilities. */
+/** Metrics of the rows whose scores were probabilities; none where those of too many were not. */
 function scoreMetrics(state: Classification, labels: readonly string[]): readonly MeasuredMetric[] {
   const { options } = state;
+  if (!hasProbabilities(state)) return [];
   const rows = totalOf(state, "scoredRows");
-  if (rows <= 0) return [];
   const weight = totalOf(state, "scoredWeight");
   const { countPerWeight } = scoredWeighting(state);
   return [

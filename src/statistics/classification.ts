@@ -5,7 +5,15 @@ import {
   defaultCalibrationBins,
   recordConfidence,
 } from "./calibration-bins.ts";
-import { areProbabilities, classProbability, type ScoreKind, scoresAhead, squaredScoreError } from "./class-scores.ts";
+import {
+  areMostlyProbabilities,
+  areProbabilities,
+  classProbability,
+  hasStrayScore,
+  type ScoreKind,
+  scoresAhead,
+  squaredScoreError,
+} from "./class-scores.ts";
 import { type Confusion, confusionLength, createConfusion, recordConfusion } from "./confusion.ts";
 import { float32Epsilon, logLoss } from "./log-loss.ts";
 import {
@@ -66,20 +74,24 @@ const place = {
   scoredWeight: 4,
   scoredSquaredWeight: 5,
   unusableScores: 6,
+  strayScores: 7,
 } as const;
+
+/** How many those are. */
+const plainTotals = Object.keys(place).length;
 
 /** Places of the compensated ones: of the weighted losses and of their squares. */
 const lossPlace = {
-  logLoss: 7,
-  squaredLogLoss: 7 + compensatedLength,
-  brier: 7 + 2 * compensatedLength,
-  squaredBrier: 7 + 3 * compensatedLength,
+  logLoss: plainTotals,
+  squaredLogLoss: plainTotals + compensatedLength,
+  brier: plainTotals + 2 * compensatedLength,
+  squaredBrier: plainTotals + 3 * compensatedLength,
 } as const;
 
 /** Where the hits of the first k begin. */
-const topHitsPlace = 7 + 4 * compensatedLength;
+const topHitsPlace = plainTotals + 4 * compensatedLength;
 
-/** A sum over rows. Names with `scored`: over those whose scores could be used; `unusableScores`: the others. */
+/** A sum over rows. Names with `scored`: over those whose scores could be used; `unusableScores`: the others, `strayScores` of them as logits are. */
 export type TotalName = keyof typeof place;
 
 /** A weighted sum of losses over rows whose scores could be used, or of their squares. */
@@ -183,6 +195,11 @@ export function totalOf({ totals }: Classification, name: TotalName): number {
   return totals[place[name]] ?? 0;
 }
 
+/** Whether metrics of scores mean anything: see {@link areMostlyProbabilities}. */
+export function hasProbabilities(state: Classification): boolean {
+  return areMostlyProbabilities(totalOf(state, "scoredRows"), totalOf(state, "strayScores"));
+}
+
 export function lossOf({ totals }: Classification, name: LossName): number {
   return compensatedSum(totals, lossPlace[name]);
 }
@@ -219,6 +236,7 @@ function change(
   const isKnown = actual >= 0 && actual < classes;
   if (!isKnown || !areProbabilities(scores, state.options)) {
     add(state, "unusableScores", sign);
+    if (hasStrayScore(scores, state.options)) add(state, "strayScores", sign);
     return;
   }
   add(state, "scoredRows", sign);

@@ -11,7 +11,7 @@ import {
   subtractClassification,
   totalOf,
 } from "../../src/statistics/classification.ts";
-import { classificationMetrics } from "../../src/statistics/classification-metrics.ts";
+import { classificationMetrics, headlineMetrics } from "../../src/statistics/classification-metrics.ts";
 import { confusionMatrix } from "../../src/statistics/confusion.ts";
 import { float32Epsilon, float64Epsilon, logLoss } from "../../src/statistics/log-loss.ts";
 import type { MetricName } from "../../src/statistics/measured-metric.ts";
@@ -89,16 +89,44 @@ test("scores that are no probabilities leave the classes counted, and are counte
   const rows: Rows = [
     [1, 1, [Number.NaN, 0.5]],
     [1, 1, [Number.POSITIVE_INFINITY, 0]],
-    [0, 0, [3.5, -2]],
+    [0, 0, [Number.NaN, Number.NaN]],
     [0, 0, []],
     [0, 1, [0.25, 0.75]],
   ];
   const state = classificationOf({ classes: 2, scores: "all" }, rows);
   assert.equal(totalOf(state, "unusableScores"), 4);
+  assert.equal(totalOf(state, "strayScores"), 0);
   assert.equal(totalOf(state, "scoredRows"), 1);
   assert.equal(metricOf(state, "accuracy"), 0.8);
   assert.ok(state.sums.every(Number.isFinite));
   assert.equal(classificationMetrics(state, { labels }).find(({ name }) => name === "log_loss")?.rows, 1);
+});
+
+test("logits that lie within 0 and 1 by chance make no metric of scores", () => {
+  const logits: Rows = Array.from({ length: 100 }, (_, row) => [row % 2, 1, row < 30 ? [0.25, 0.75] : [-2, 3]]);
+  const state = classificationOf({ classes: 2, scores: "all", topKs: [1] }, logits);
+  assert.equal(totalOf(state, "strayScores"), 70);
+  assert.equal(metricOf(state, "accuracy"), 0.5);
+  for (const name of ["log_loss", "brier", "ece", "roc_auc", "average_precision", "top_k"]) {
+    assert.equal(
+      classificationMetrics(state, { labels }).find((metric) => metric.name === name),
+      undefined,
+      name,
+    );
+  }
+  assert.deepEqual(
+    headlineMetrics(state, "warn").map(({ name }) => name),
+    ["accuracy", "f1"],
+  );
+  for (const [actual, predicted, scores] of logits.slice(30)) revertClassification(state, actual, predicted, scores);
+  assert.equal(metricOf(state, "log_loss")?.toFixed(4), "0.8370", "what is left are probabilities");
+});
+
+test("a score beyond 0 or 1 by rounding is a probability", () => {
+  const state = classificationOf({ classes: 2, scores: "all" }, [[1, 1, [1 - Math.fround(1.0000001), 1.0000001]]]);
+  assert.equal(totalOf(state, "scoredRows"), 1);
+  assert.ok((metricOf(state, "log_loss") ?? 1) < 1e-6);
+  assert.equal(metricOf(state, "brier"), 0);
 });
 
 test("a macro area needs every class, and nothing needs no metric", () => {

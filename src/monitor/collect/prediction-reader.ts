@@ -1,6 +1,7 @@
 import type { InferenceResponse, Signature } from "../../inference.ts";
 import { type Datatype, itemBytes, type Tensor } from "../../tensor.ts";
 import type { ModelTask } from "../config/model-task.ts";
+import { numberRules } from "../config/monitor-config.ts";
 import type { Prediction, PredictionLayout } from "../prediction.ts";
 import { type ElementReader, elementReader } from "./element-reader.ts";
 import { TextElements } from "./text-elements.ts";
@@ -72,8 +73,12 @@ export class PredictionReader {
     const { values } = this.#prediction;
     if (this.#positiveClass < 0) return indexOfLargest(values);
     const score = values[values.length === 1 ? 0 : this.#positiveClass] ?? Number.NaN;
-    if (Number.isNaN(score)) return -1;
-    return score >= this.#threshold ? this.#positiveClass : 1 - this.#positiveClass;
+    const other = values.length === 1 ? 0 : (values[1 - this.#positiveClass] ?? Number.NaN);
+    if (Number.isNaN(score) || Number.isNaN(other)) return -1;
+    // Half of two probabilities is where the other one becomes the larger, and so it is with logits.
+    const isLarger = values.length === 2 && this.#threshold === numberRules.threshold.default;
+    const isPositive = isLarger ? score >= other : score >= this.#threshold;
+    return isPositive ? this.#positiveClass : 1 - this.#positiveClass;
   }
 }
 

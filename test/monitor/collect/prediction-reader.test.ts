@@ -79,6 +79,14 @@ test("without labels a class follows from the scores: the threshold for two, the
   );
 });
 
+test("of two logits the larger one is the class, unless a threshold is given for the positive one", () => {
+  const signature = signatureOf([specOf("logits", "FP32", [2], ["no", "yes"])]);
+  const logits = responseOf(tensorOf("logits", "FP32", [4, 2], [-3, -1, 2, 0.75, 0.5, 0.5, Number.NaN, 1]));
+  const classes = (yaml = "") => readAll(readerOf(signature, yaml), logits).map(([predicted]) => predicted);
+  assert.deepEqual(classes(), [1, 0, 1, -1]);
+  assert.deepEqual(classes("threshold: 0.6"), [0, 1, 0, -1]);
+});
+
 test("numbers of a regression, several a row", () => {
   const signature = signatureOf([specOf("prediction", "FP16", [2])]);
   const response = responseOf(tensorOf("prediction", "FP16", [2, 2], [1, 2, 3, -4]));

@@ -6,6 +6,7 @@ import {
   type ClassificationOptions,
   classificationLength,
   createClassification,
+  hasProbabilities,
   mergeClassification,
   recordClassification,
   revertClassification,
@@ -48,12 +49,14 @@ export function createClassificationMeasure(rules: ClassificationRules): Quality
       return counts && { labels, counts: counts.map(Math.round) };
     },
     calibration: (state) =>
-      calibrationCurve(state.calibration).map(({ from, to, weight, confidence, correct }) => ({
-        from,
-        to,
-        count: Math.round(weight),
-        mean_confidence: confidence,
-        share_correct: correct,
-      })),
+      (hasProbabilities(state) ? calibrationCurve(state.calibration) : []).map(
+        ({ from, to, weight, confidence, correct }) => ({
+          from,
+          to,
+          count: Math.round(weight),
+          mean_confidence: confidence,
+          share_correct: correct,
+        }),
+      ),
   };
 }

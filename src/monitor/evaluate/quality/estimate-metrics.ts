@@ -13,10 +13,11 @@ import {
   expectedCounts,
 } from "../../../statistics/quality-estimate.ts";
 import type { ClassificationRules } from "./classification-measure.ts";
-import { certaintyPlace, type SeenPredictions } from "./seen-predictions.ts";
+import { certaintyPlace, hasEstimates, type SeenPredictions } from "./seen-predictions.ts";
 
 /** Metrics of predictions without their truth: what is estimated from the scores, then how sure the model was. */
 export function estimateMetrics(seen: SeenPredictions, rules: ClassificationRules): readonly MeasuredMetric[] {
+  if (!hasEstimates(seen)) return [];
   const { estimate } = seen;
   const rows = estimatedRows(estimate);
   return [
@@ -29,6 +30,7 @@ export function estimateMetrics(seen: SeenPredictions, rules: ClassificationRule
 
 /** The few of them that a history tells of every block. */
 export function headlineEstimates(seen: SeenPredictions): readonly MeasuredMetric[] {
+  if (!hasEstimates(seen)) return [];
   const rows = estimatedRows(seen.estimate);
   return [...estimatedMetric("accuracy", "", estimatedAccuracy(seen.estimate), rows), ...certainty("confidence", seen)];
 }

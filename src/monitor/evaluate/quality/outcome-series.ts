@@ -1,4 +1,9 @@
-import { areProbabilities, classProbability } from "../../../statistics/class-scores.ts";
+import {
+  areMostlyProbabilities,
+  areProbabilities,
+  classProbability,
+  hasStrayScore,
+} from "../../../statistics/class-scores.ts";
 import { float32Epsilon, logLoss } from "../../../statistics/log-loss.ts";
 import type { Prediction, Truth } from "../../prediction.ts";
 import { instruments } from "../../telemetry/instruments.ts";
@@ -25,6 +30,9 @@ export class ClassOutcomeSeries implements OutcomeSeries {
   readonly #scores: readonly HistogramSeries[];
   readonly #logLoss: CounterSeries | undefined;
   readonly #scored: CounterSeries | undefined;
+  /** Rows so far whose scores are probabilities, and with a score that none can be. */
+  #scoredRows = 0;
+  #strayRows = 0;
 
   constructor(group: SeriesGroup, rules: ClassificationRules) {
     const { labels, scores } = rules;
@@ -53,12 +61,20 @@ export class ClassOutcomeSeries implements OutcomeSeries {
       this.#classes[truth]?.fn.add(weight);
       this.#classes[predictedClass]?.fp.add(weight);
     }
-    if (this.#logLoss === undefined || !areProbabilities(values, this.#rules)) return;
+    if (this.#logLoss === undefined || !this.#areProbabilities(values)) return;
     this.#scored?.add(weight);
     this.#logLoss.add(weight * logLoss(classProbability(values, this.#rules, truth), float32Epsilon));
     const pair = this.#isEach ? 2 * predictedClass : 0;
     if (isKnown)
       this.#scores[pair + (isCorrect ? 0 : 1)]?.record(classProbability(values, this.#rules, predictedClass));
+  }
+
+  /** Whether the scores of a row are probabilities, and those of the rows before were. */
+  #areProbabilities(values: Float32Array): boolean {
+    const isUsable = areProbabilities(values, this.#rules);
+    if (isUsable) this.#scoredRows += 1;
+    else if (hasStrayScore(values, this.#rules)) this.#strayRows += 1;
+    return isUsable && areMostlyProbabilities(this.#scoredRows, this.#strayRows);
   }
 }
 

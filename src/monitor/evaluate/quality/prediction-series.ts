@@ -4,7 +4,7 @@ import { maxClassSeries, unknownClass } from "../../telemetry/quality-instrument
 import type { CounterSeries } from "../../telemetry/series.ts";
 import type { SeriesGroup } from "../../telemetry/series-registry.ts";
 import type { ClassificationRules } from "./classification-measure.ts";
-import type { SeenPredictions } from "./seen-predictions.ts";
+import { hasEstimates, type SeenPredictions } from "./seen-predictions.ts";
 
 /** Counts what a classifier predicted and what its scores lead to expect: a block at a time, since it is the same as in the block. */
 export class PredictionSeries {
@@ -25,8 +25,10 @@ export class PredictionSeries {
   }
 
   /** Adds what was seen in a block. */
-  add({ classCounts, estimate }: SeenPredictions): void {
+  add(seen: SeenPredictions): void {
+    const { classCounts, estimate } = seen;
     for (const [index, series] of this.#classes.entries()) series.add(classCounts[index] ?? 0);
+    if (!hasEstimates(seen)) return;
     for (let index = 0; index < estimate.classes; index++) {
       const counts = expectedCounts(estimate, index);
       this.#expected?.tp.add(counts.truePositives);

@@ -1,8 +1,13 @@
 import type { CalibrationMap } from "../../../model/package-messages.ts";
-import { areProbabilities, classProbability } from "../../../statistics/class-scores.ts";
+import {
+  areMostlyProbabilities,
+  areProbabilities,
+  classProbability,
+  hasStrayScore,
+} from "../../../statistics/class-scores.ts";
 import { defaultScoreBins, maxRankedClasses } from "../../../statistics/classification.ts";
 import { applyIsotonic, type IsotonicMap } from "../../../statistics/isotonic.ts";
-import { addToMoments, createMoments, type Moments, mergeMoments } from "../../../statistics/moments.ts";
+import { addToMoments, createMoments, type Moments, mergeMoments, weightOf } from "../../../statistics/moments.ts";
 import {
   createQualityEstimate,
   mergeQualityEstimate,
@@ -21,6 +26,13 @@ export interface SeenPredictions {
   /** Highest probability of a row, then the entropy of its probabilities in nats. */
   readonly certainty: Moments;
   readonly estimate: QualityEstimate;
+  /** One number: rows with a score that no probability can be. */
+  readonly strayRows: Float64Array;
+}
+
+/** Whether the scores are probabilities, so that they say something of the predictions: see {@link areMostlyProbabilities}. */
+export function hasEstimates({ certainty, strayRows }: SeenPredictions): boolean {
+  return areMostlyProbabilities(weightOf(certainty, certaintyPlace.confidence), strayRows[0] ?? 0);
 }
 
 /** Places in the certainty of {@link SeenPredictions}. */
@@ -62,6 +74,7 @@ export class PredictionWatch {
       classCounts: new Float64Array(classes + 1),
       certainty: createMoments(2),
       estimate: createQualityEstimate(this.#estimated, defaultScoreBins(classes)),
+      strayRows: new Float64Array(1),
     };
   }
 
@@ -69,6 +82,7 @@ export class PredictionWatch {
     addSums(target.classCounts, source.classCounts, 1);
     mergeMoments(target.certainty, source.certainty);
     mergeQualityEstimate(target.estimate, source.estimate);
+    addSums(target.strayRows, source.strayRows, 1);
   }
 
   /** Counts one row. Scores that are no probabilities leave only its class counted. */
@@ -77,7 +91,10 @@ export class PredictionWatch {
     const isKnown = predictedClass >= 0 && predictedClass < classes;
     const place = isKnown ? predictedClass : classes;
     state.classCounts[place] = (state.classCounts[place] ?? 0) + 1;
-    if (!this.#readProbabilities(values)) return;
+    if (!this.#readProbabilities(values)) {
+      if (hasStrayScore(values, this.#rules)) state.strayRows[0] = (state.strayRows[0] ?? 0) + 1;
+      return;
+    }
     recordCertainty(state.certainty, this.#probabilities);
     if (!isKnown) return;
     if (classes === 2)

@@ -315,6 +315,27 @@ test("scores that are no probabilities leave the classes judged", () => {
   assert.deepEqual(report.predicted_counts, [0, 40]);
 });
 
+test("logits within 0 and 1 by chance reach no score metric, estimate or counter of scores", async () => {
+  const subject = new QualitySubject(twoScores);
+  for (let row = 0; row < 200; row++) {
+    const scores = row % 4 === 3 ? [0.4, 0.6] : [-3, 5];
+    subject.answer([scores]);
+    subject.tell({ predictedClass: 1, values: Float32Array.from(scores) }, 1);
+  }
+  const report = subject.report();
+  assert.equal(subject.metric("accuracy")?.value, 1);
+  assert.equal(subject.metric("log_loss"), undefined);
+  assert.deepEqual([report.calibration, report.estimates, report.window_estimates], [[], [], []]);
+  const headlines = report.history.flatMap(({ metrics, estimates }) => [...metrics, ...estimates]);
+  assert.deepEqual(
+    headlines.map(({ name }) => name),
+    ["accuracy", "f1"],
+  );
+  assert.deepEqual(await subject.points("sluice.prediction.scored"), [[{}, 0]]);
+  subject.pass(minute);
+  assert.ok((await subject.points("sluice.estimate.outcomes")).every(([, value]) => value === 0));
+});
+
 test("no more rows a second are looked at than configured, and all are counted", () => {
   const subject = new QualitySubject(twoScores, "quality: {maxRowsPerSecond: 50}");
   for (let second = 0; second < 10; second++) {
