@@ -37,8 +37,8 @@ export class QualitySubject {
   readonly #outputs: readonly TensorSpec[];
 
   /** @param yaml of the model's monitor.yaml. @throws InferenceError "refused" as the part does */
-  constructor(outputs: readonly TensorSpec[], yaml = "", profile?: ReferenceProfile) {
-    const description = { ...describe("m"), signature: signatureOf(outputs) };
+  constructor(outputs: readonly TensorSpec[], yaml = "", profile?: ReferenceProfile, maxBatchSize = 64) {
+    const description = { ...describe("m"), signature: signatureOf(outputs, undefined, maxBatchSize) };
     const config = readMonitorConfig(yaml);
     const { task, note } = findTask(config, description);
     if (task === undefined) throw new Error(note);
@@ -63,12 +63,12 @@ export class QualitySubject {
     this.part = createQualityPart(context) as QualityPart<unknown>; // a task is known
   }
 
-  /** The model answers rows now. @param rows numbers of the only output */
-  answer(rows: readonly (readonly number[])[]): void {
+  /** The model answers rows now. @param rows numbers of the only output. @param countedRows that the request counts as */
+  answer(rows: readonly (readonly number[])[], countedRows = rows.length): void {
     const [{ name, datatype } = { name: "", datatype: "FP32" as const }] = this.#outputs;
     const shape = [rows.length, rows[0]?.length ?? 0];
     const response = responseOf(tensorOf(name, datatype, shape, rows.flat()));
-    this.part.onAnswer({ rows: rows.length } as never, response, this.clock.nowMs()); // all that the part looks at
+    this.part.onAnswer({ rows: countedRows } as never, response, this.clock.nowMs()); // all that the part looks at
   }
 
   /** The truth about a prediction of some time ago arrives. */

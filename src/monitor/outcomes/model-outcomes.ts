@@ -39,6 +39,7 @@ const leastRows = 1_000;
 export class ModelOutcomes {
   readonly sink: OutcomeSink;
   readonly layoutMark: number;
+  /** Class index by label; without labels that several classes share. */
   readonly labelIndex: ReadonlyMap<string, number>;
   /** Outcomes that named this version or one of its predictions. */
   readonly counts: OutcomeCounts = createOutcomeCounts();
@@ -54,7 +55,9 @@ export class ModelOutcomes {
   constructor(sink: OutcomeSink, settings: OutcomeSettings, budget: MemoryBudget, listener: OutcomeListener) {
     this.sink = sink;
     this.layoutMark = layoutMark(sink.layout);
-    this.labelIndex = new Map(sink.layout.labels.map((label, index) => [label, index]));
+    const { labels } = sink.layout;
+    const isOne = (label: string) => labels.indexOf(label) === labels.lastIndexOf(label);
+    this.labelIndex = new Map(labels.flatMap((label, index) => (isOne(label) ? [[label, index]] : [])));
     this.#settings = settings;
     this.#budget = budget;
     this.#listener = listener;

@@ -37,6 +37,7 @@ function indexOf(index: number, labels: readonly string[]): Truth | string {
 }
 
 function unknownLabel(label: string, labels: readonly string[]): string {
+  if (labels.includes(label)) return `label '${label.slice(0, 100)}' is that of several classes: set class_index`;
   const shown = labels.slice(0, shownLabels).map((known) => `'${known}'`);
   const rest = labels.length > shown.length ? ` and ${labels.length - shown.length} more` : "";
   return `label '${label.slice(0, 100)}' is none of the model's classes: ${shown.join(", ")}${rest}`;

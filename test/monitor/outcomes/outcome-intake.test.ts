@@ -49,6 +49,17 @@ test("a correction takes the place of what was reported before, as often as it c
   );
 });
 
+test("a label that several classes share names none of them", () => {
+  const subject = new OutcomeSubject();
+  const layout = { task: "multiclass", width: 2, labels: ["crane", "dog", "crane"] } as const;
+  subject.predict(subject.open(new RecordingSink({ layout })), "a", 2);
+  const { status, message } = subject.intake.take({ predictionId: "a", row: 0, label: "crane" });
+  assert.equal(status, "INVALID");
+  assert.match(message, /'crane' is that of several classes: set class_index/);
+  assert.equal(subject.status({ predictionId: "a", row: 0, classIndex: 2 }), "ACCEPTED");
+  assert.equal(subject.status({ predictionId: "a", row: 1, label: "dog" }), "ACCEPTED");
+});
+
 test("a token is joined without anything kept, and a second report of it is a duplicate", () => {
   const subject = new OutcomeSubject();
   const sink = new RecordingSink();

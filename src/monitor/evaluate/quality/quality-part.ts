@@ -107,13 +107,22 @@ export class QualityPart<Judged> implements ModelPart {
     return { blocks: this.#blocks.size, maxBlocks: this.#blocks.capacity };
   }
 
-  onAnswer({ rows }: RequestRecord, response: InferenceResponse, atMs: number): void {
+  onAnswer(record: RequestRecord, response: InferenceResponse, atMs: number): void {
     this.#showGauges();
+    const rows = this.#rowsOf(record, response, atMs);
     this.#predictions.add(rows);
     this.#blocks.addPredictions(rows, atMs);
     this.#isStale = true;
     const watch = this.#parts.classes?.watch;
     if (watch !== undefined) this.#look(watch, rows, response, atMs);
+  }
+
+  /** Predicted rows: a request to a model without a batch dimension counts as one row, but its answer may hold several. */
+  #rowsOf({ rows }: RequestRecord, response: InferenceResponse, atMs: number): number {
+    if (this.#context.description.signature.maxBatchSize > 0) return rows;
+    const readable = this.#reader.open(response, atMs);
+    this.#reader.close();
+    return Math.max(readable, rows);
   }
 
   /** Counts the predictions of the rows that are chosen. */

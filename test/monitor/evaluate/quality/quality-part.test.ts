@@ -336,6 +336,18 @@ test("logits within 0 and 1 by chance reach no score metric, estimate or counter
   assert.ok((await subject.points("sluice.estimate.outcomes")).every(([, value]) => value === 0));
 });
 
+test("all rows of an answer without a batch dimension are predictions", () => {
+  const outputs = [specOf("probabilities", "FP32", [-1, 2], ["no", "yes"])];
+  const subject = new QualitySubject(outputs, "", undefined, 0);
+  const rows = Array.from({ length: 40 }, (_, row) => (row < 10 ? [0.9, 0.1] : [0.2, 0.8]));
+  subject.answer(rows, 1);
+  for (let row = 0; row < 20; row++) subject.tell(scored(0.8), 1);
+  const report = subject.report();
+  assert.equal(report.predictions, 40);
+  assert.equal(report.label_coverage, 0.5);
+  assert.deepEqual(report.predicted_counts, [10, 30]);
+});
+
 test("no more rows a second are looked at than configured, and all are counted", () => {
   const subject = new QualitySubject(twoScores, "quality: {maxRowsPerSecond: 50}");
   for (let second = 0; second < 10; second++) {
