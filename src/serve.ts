@@ -21,12 +21,12 @@ import {
 } from "./protocol/definitions.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { ModelDescription } from "./runtime/model.ts";
-import { ModelLoader } from "./runtime/model-loader.ts";
-import { ModelRepository } from "./runtime/model-repository.ts";
 import { type Observer, ObserverList } from "./runtime/observer.ts";
 import { askModel } from "./runtime/own-request.ts";
-import { Placement } from "./runtime/placement.ts";
-import { RepositoryFolder } from "./runtime/repository-scan.ts";
+import { Placement } from "./runtime/process/placement.ts";
+import { ModelLoader } from "./runtime/repository/model-loader.ts";
+import { ModelRepository } from "./runtime/repository/model-repository.ts";
+import { RepositoryFolder } from "./runtime/repository/repository-scan.ts";
 import { HttpServer } from "./server/http.ts";
 import { formatAddress } from "./server/listener.ts";
 import { createLog, type Log } from "./server/log.ts";

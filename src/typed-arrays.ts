@@ -12,7 +12,7 @@ export type NumericArray =
   | Uint32Array
   | BigUint64Array;
 
-/** The class of each numeric datatype. Not for runtime processes: they have no `Float16Array` (src/runtime/session.ts). */
+/** The class of each numeric datatype. Not for runtime processes: they have no `Float16Array` (src/runtime/process/session.ts). */
 export const arrayClasses = {
   FP16: Float16Array,
   FP32: Float32Array,

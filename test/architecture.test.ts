@@ -121,12 +121,16 @@ test("what the monitor takes from the runtime are types", () => {
 
 test("only session.ts imports onnxruntime-node, and nobody in the front process imports session.ts for more than types", () => {
   const users = imports.filter(({ target }) => target === "onnxruntime-node").map(({ from }) => from);
-  assert.deepEqual([...new Set(users)], ["runtime/session.ts"]);
-  const child = new Set(["runtime/process-main.ts", "runtime/loaded-model.ts", "runtime/provider.ts"]);
+  assert.deepEqual([...new Set(users)], ["runtime/process/session.ts"]);
+  const child = new Set([
+    "runtime/process/process-main.ts",
+    "runtime/process/loaded-model.ts",
+    "runtime/process/provider.ts",
+  ]);
   const leaks = imports.filter(
     (found) =>
       found.target.startsWith(".") &&
-      localTarget(found) === "runtime/session.ts" &&
+      localTarget(found) === "runtime/process/session.ts" &&
       !found.isType &&
       !child.has(found.from),
   );

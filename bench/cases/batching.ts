@@ -7,13 +7,13 @@ import {
   type RequestContext,
   type Signature,
 } from "../../src/inference.ts";
-import { Arena } from "../../src/runtime/arena.ts";
-import { splitBatch, writeBatch } from "../../src/runtime/batch.ts";
-import { batchPolicy, decideBatch } from "../../src/runtime/batcher.ts";
-import type { RanFrame } from "../../src/runtime/frames.ts";
-import { QueueEntry } from "../../src/runtime/queue-entry.ts";
-import { queuePolicy } from "../../src/runtime/queue-policy.ts";
-import { RequestQueue } from "../../src/runtime/request-queue.ts";
+import { splitBatch, writeBatch } from "../../src/runtime/batching/batch.ts";
+import { batchPolicy, decideBatch } from "../../src/runtime/batching/batcher.ts";
+import { Arena } from "../../src/runtime/process/arena.ts";
+import type { RanFrame } from "../../src/runtime/process/frames.ts";
+import { QueueEntry } from "../../src/runtime/queue/queue-entry.ts";
+import { queuePolicy } from "../../src/runtime/queue/queue-policy.ts";
+import { RequestQueue } from "../../src/runtime/queue/request-queue.ts";
 import type { BenchCase } from "../bench-case.ts";
 import { measurePrimitive } from "../primitive.ts";
 

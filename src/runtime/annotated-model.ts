@@ -1,10 +1,10 @@
 import type { InferenceError } from "../errors.ts";
 import type { InferenceRequest, InferenceResponse, Reply, RequestContext, RequestedOutput } from "../inference.ts";
 import type { Tensor } from "../tensor.ts";
+import { type Gate, openGate } from "./admission/stream-gate.ts";
 import type { Annotation, Annotator, Annotators, AnsweredRequest, LeftOutReason } from "./annotator.ts";
 import type { Clock } from "./clock.ts";
 import type { Model, ModelDescription } from "./model.ts";
-import { type Gate, openGate } from "./stream-gate.ts";
 
 /** What annotating takes beside the model. */
 export interface AnnotatedModelOptions {

@@ -8,8 +8,11 @@ import {
 } from "../inference.ts";
 import { equalShares, type TenantShares } from "../tenant.ts";
 import type { Tensor } from "../tensor.ts";
-import { ArrivalRate } from "./arrival-rate.ts";
-import { limitStretch } from "./batch-stretch.ts";
+import { type AdmissionPolicy, ModelAdmission, openAdmission } from "./admission/model-admission.ts";
+import { pushbackMs } from "./admission/service-rate.ts";
+import type { Gate } from "./admission/stream-gate.ts";
+import { ArrivalRate } from "./batching/arrival-rate.ts";
+import { limitStretch } from "./batching/batch-stretch.ts";
 import {
   type BatchLimits,
   type BatchPolicy,
@@ -18,26 +21,23 @@ import {
   decideBatch,
   drainPolicy,
   type Forecast,
-} from "./batcher.ts";
+} from "./batching/batcher.ts";
+import { type Measurer, onlyBucketName } from "./batching/request-measure.ts";
+import { busyTime, RunKnowledge } from "./batching/run-knowledge.ts";
+import { predictRunMs, type RunTimeModel } from "./batching/run-time-model.ts";
+import { RunUnderWay } from "./batching/run-under-way.ts";
+import { SlotLimit, sizeInBatch } from "./batching/slot-limit.ts";
 import type { Clock } from "./clock.ts";
-import { dropError } from "./drop-error.ts";
 import type { Model, ModelDescription } from "./model.ts";
-import { type AdmissionPolicy, ModelAdmission, openAdmission } from "./model-admission.ts";
 import type { BatchReason, BatchRecord, Observer } from "./observer.ts";
-import { QueueEntry } from "./queue-entry.ts";
-import { levelOf, overLimit, type QueuePolicy, queuePolicy, timeoutOf } from "./queue-policy.ts";
-import { QueueRoom } from "./queue-room.ts";
+import { dropError } from "./queue/drop-error.ts";
+import { QueueEntry } from "./queue/queue-entry.ts";
+import { levelOf, overLimit, type QueuePolicy, queuePolicy, timeoutOf } from "./queue/queue-policy.ts";
+import { QueueRoom } from "./queue/queue-room.ts";
+import { RequestQueue } from "./queue/request-queue.ts";
+import type { DropReason } from "./queue/tenant-line.ts";
 import { ReplySequencer } from "./reply-sequencer.ts";
-import { type Measurer, onlyBucketName } from "./request-measure.ts";
-import { RequestQueue } from "./request-queue.ts";
-import { busyTime, RunKnowledge } from "./run-knowledge.ts";
-import { predictRunMs, type RunTimeModel } from "./run-time-model.ts";
-import { RunUnderWay } from "./run-under-way.ts";
-import { pushbackMs } from "./service-rate.ts";
-import { SlotLimit, sizeInBatch } from "./slot-limit.ts";
 import { splitRequest } from "./split-request.ts";
-import type { Gate } from "./stream-gate.ts";
-import type { DropReason } from "./tenant-line.ts";
 import { type FreeAxes, Validator } from "./validator.ts";
 
 /** Whose requests of more rows than a batch are split: everybody's, those of streams, or nobody's. */

@@ -3,9 +3,9 @@ import type { Answer, AnswerSource, InferenceResponse, RequestContext } from "..
 import type { Chunking } from "../model/chunking.ts";
 import type { Tensor } from "../tensor.ts";
 import { elementCount } from "../tensor.ts";
+import { RowIndex } from "./batching/rows.ts";
 import type { Clock } from "./clock.ts";
 import type { DecoupledAnswerRecord } from "./observer.ts";
-import { RowIndex } from "./rows.ts";
 
 export interface ChunkSourceOptions {
   readonly chunking: Chunking;

@@ -1,11 +1,11 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
 import type { AnswerSource, InferenceRequest, InferenceResponse, Reply, RequestContext } from "../inference.ts";
 import type { Chunking } from "../model/chunking.ts";
+import { type Gate, openGate } from "./admission/stream-gate.ts";
 import { ChunkSource, type ChunkSourceOptions } from "./chunk-source.ts";
 import type { Clock } from "./clock.ts";
 import type { Model, ModelDescription } from "./model.ts";
 import type { Observer } from "./observer.ts";
-import { type Gate, openGate } from "./stream-gate.ts";
 
 export interface ChunkedModelOptions {
   readonly chunking: Chunking;

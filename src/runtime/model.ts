@@ -10,7 +10,7 @@ import type {
 import type { ModelConfig } from "../model/model-config.ts";
 import { reportedParameters } from "../model/model-parameters.ts";
 import type { ClassNames } from "../model/zip-map.ts";
-import type { Gate } from "./stream-gate.ts";
+import type { Gate } from "./admission/stream-gate.ts";
 
 /** Where the nodes of a loaded model run. */
 export interface ProviderInfo {

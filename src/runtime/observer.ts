@@ -1,7 +1,7 @@
 import type { InferenceError } from "../errors.ts";
 import type { InferenceRequest, InferenceResponse, RequestContext } from "../inference.ts";
+import type { RunTimeEstimate } from "./batching/run-time-model.ts";
 import type { ModelDescription } from "./model.ts";
-import type { RunTimeEstimate } from "./run-time-model.ts";
 
 /**
  * Why a batch was closed: full or of a preferred size, its delay or a deadline passed, the shape or input set of the next request differs,

@@ -9,7 +9,7 @@ import {
 import { defaultTenant } from "../tenant.ts";
 import type { Tensor } from "../tensor.ts";
 import { isDecoupled, type ModelDescription } from "./model.ts";
-import type { Repository } from "./repository.ts";
+import type { Repository } from "./repository/repository.ts";
 
 /** What the server asks a model by itself. */
 export interface OwnQuestion {

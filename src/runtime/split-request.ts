@@ -1,9 +1,9 @@
 import { type InferenceError, toInferenceError } from "../errors.ts";
 import type { InferenceResponse, Reply } from "../inference.ts";
 import type { Tensor } from "../tensor.ts";
-import { QueueEntry } from "./queue-entry.ts";
-import type { Measurer } from "./request-measure.ts";
-import { joinRows, RowIndex, sliceRows } from "./rows.ts";
+import type { Measurer } from "./batching/request-measure.ts";
+import { joinRows, RowIndex, sliceRows } from "./batching/rows.ts";
+import { QueueEntry } from "./queue/queue-entry.ts";
 
 /**
  * Cuts a request of more rows than a batch takes into parts of at most `maxRows`, whose answers are put together again and given to

@@ -1,7 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { InferenceRequest, Signature, TensorSpec } from "../inference.ts";
 import { elementCount, formatShape, itemBytes, type Tensor } from "../tensor.ts";
-import type { RequestMeasure } from "./request-measure.ts";
+import type { RequestMeasure } from "./batching/request-measure.ts";
 
 /** A request that fits its model. */
 export interface ValidRequest {

@@ -1,5 +1,5 @@
 import type { ServeConfig } from "../config.ts";
-import type { Repository } from "../runtime/repository.ts";
+import type { Repository } from "../runtime/repository/repository.ts";
 import { type Admission, drainingError } from "./admission.ts";
 import type { AnyCallHandler } from "./call.ts";
 import type { Log } from "./log.ts";

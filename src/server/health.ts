@@ -1,6 +1,6 @@
 import { InferenceError } from "../errors.ts";
 import { healthService } from "../protocol/definitions.ts";
-import type { Repository } from "../runtime/repository.ts";
+import type { Repository } from "../runtime/repository/repository.ts";
 import { drainingError } from "./admission.ts";
 import { type Call, type CallHandler, errorStatus } from "./call.ts";
 import type { Log } from "./log.ts";

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { ServeConfig } from "../config.ts";
 import { InferenceError } from "../errors.ts";
 import type { MonitorPage } from "../monitor/page/monitor-page.ts";
-import type { Repository } from "../runtime/repository.ts";
+import type { Repository } from "../runtime/repository/repository.ts";
 import { type BoundAddress, formatAddress, validateHost } from "./listener.ts";
 import type { Log } from "./log.ts";
 

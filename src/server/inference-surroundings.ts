@@ -2,7 +2,7 @@ import type { ServeConfig } from "../config.ts";
 import type { InferenceError } from "../errors.ts";
 import type { RequestContext } from "../inference.ts";
 import type { CallObserver } from "../monitor/telemetry/call-observer.ts";
-import type { Repository } from "../runtime/repository.ts";
+import type { Repository } from "../runtime/repository/repository.ts";
 import type { Admission } from "./admission.ts";
 import type { Log } from "./log.ts";
 import type { TenantDirectory } from "./tenant-directory.ts";

@@ -1,6 +1,6 @@
 import { modelMetadata, modelStatistics } from "../protocol/model-messages.ts";
 import { reportedConfig } from "../runtime/model.ts";
-import type { Repository } from "../runtime/repository.ts";
+import type { Repository } from "../runtime/repository/repository.ts";
 
 /** Names a model version; an empty version is left to the server. */
 interface ModelRequest {

@@ -1,6 +1,6 @@
 import type { ServeConfig } from "../config.ts";
 import { InferenceError } from "../errors.ts";
-import type { LoadOverride, Repository } from "../runtime/repository.ts";
+import type { LoadOverride, Repository } from "../runtime/repository/repository.ts";
 
 /** One ModelRepositoryParameter: which field is set stands in `parameter_choice`. */
 interface RepositoryParameter {

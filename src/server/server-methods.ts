@@ -1,5 +1,5 @@
 import { InferenceError } from "../errors.ts";
-import type { Repository } from "../runtime/repository.ts";
+import type { Repository } from "../runtime/repository/repository.ts";
 import { packageVersion } from "../version.ts";
 import type { Admission } from "./admission.ts";
 

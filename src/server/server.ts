@@ -4,7 +4,7 @@ import type { ModelMonitors } from "../monitor/model-monitors.ts";
 import { type CallObserver, nullCallObserver } from "../monitor/telemetry/call-observer.ts";
 import { inferenceService } from "../protocol/definitions.ts";
 import { statusCodes } from "../protocol/status.ts";
-import type { Repository } from "../runtime/repository.ts";
+import type { Repository } from "../runtime/repository/repository.ts";
 import { Admission, drainingError } from "./admission.ts";
 import { AlertWatch } from "./alert-watch.ts";
 import { ArrivingMessages } from "./arriving-messages.ts";

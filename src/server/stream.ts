@@ -1,7 +1,7 @@
 import { InferenceError, toInferenceError } from "../errors.ts";
 import { type ParsedRequest, parseInferRequest, resolveRequest } from "../protocol/infer-request.ts";
+import type { Gate } from "../runtime/admission/stream-gate.ts";
 import { isDecoupled } from "../runtime/model.ts";
-import type { Gate } from "../runtime/stream-gate.ts";
 import { defaultTenant } from "../tenant.ts";
 import { drainingError } from "./admission.ts";
 import { type Call, type CallListener, errorStatus, okStatus } from "./call.ts";

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { InferenceError } from "../../src/errors.ts";
 import { noParameters } from "../../src/inference.ts";
-import { QueueEntry } from "../../src/runtime/queue-entry.ts";
+import { QueueEntry } from "../../src/runtime/queue/queue-entry.ts";
 import { splitRequest } from "../../src/runtime/split-request.ts";
 import { datatypes, type Tensor } from "../../src/tensor.ts";
 import { contextOf, RecordingReply, requestOf } from "../support/runtime-requests.ts";

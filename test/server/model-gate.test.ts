@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { criticalities } from "../../src/inference.ts";
 import { statusCodes } from "../../src/protocol/status.ts";
-import { StreamGate } from "../../src/runtime/stream-gate.ts";
+import { StreamGate } from "../../src/runtime/admission/stream-gate.ts";
 import { TenantDirectory } from "../../src/server/tenant-directory.ts";
 import { parseTenants } from "../../src/server/tenants-file.ts";
 import { answerTo, FakeModel, FakeRepository } from "../support/fake-repository.ts";

@@ -1,7 +1,7 @@
 import type { InferenceError } from "../../src/errors.ts";
 import type { Model } from "../../src/runtime/model.ts";
-import type { ModelSource } from "../../src/runtime/model-source.ts";
-import type { LoadedVersion } from "../../src/runtime/serving-version.ts";
+import type { ModelSource } from "../../src/runtime/repository/model-source.ts";
+import type { LoadedVersion } from "../../src/runtime/repository/serving-version.ts";
 import { describe, FakeModel } from "./fake-repository.ts";
 
 /** A version in service that does nothing but remember how it ends. */

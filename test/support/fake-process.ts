@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import type { Signature, TensorSpec } from "../../src/inference.ts";
-import { Arena } from "../../src/runtime/arena.ts";
-import type { Failure, RanFrame, RanOutput, RunFrame } from "../../src/runtime/frames.ts";
-import type { ControlRequest } from "../../src/runtime/load-protocol.ts";
+import { Arena } from "../../src/runtime/process/arena.ts";
+import type { Failure, RanFrame, RanOutput, RunFrame } from "../../src/runtime/process/frames.ts";
+import type { ControlRequest } from "../../src/runtime/process/load-protocol.ts";
 import {
   type Outcome,
   type ProcessExit,
   type RuntimeProcess,
   RuntimeProcessDied,
   type RuntimeProcessOptions,
-} from "../../src/runtime/runtime-process.ts";
+} from "../../src/runtime/process/runtime-process.ts";
 import { elementCount, itemBytes } from "../../src/tensor.ts";
 
 /** What a runtime process would do for a model y = x: outputs as the inputs, padded rows zero. */

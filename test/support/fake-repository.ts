@@ -7,7 +7,7 @@ import {
   type RequestContext,
 } from "../../src/inference.ts";
 import { type Model, type ModelDescription, unknownModel } from "../../src/runtime/model.ts";
-import type { IndexEntry, LoadOverride, Repository } from "../../src/runtime/repository.ts";
+import type { IndexEntry, LoadOverride, Repository } from "../../src/runtime/repository/repository.ts";
 import { type ModelStatistics, StatisticsCollector } from "../../src/runtime/statistics.ts";
 import type { Tensor } from "../../src/tensor.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Criticality, Reply } from "../../src/inference.ts";
+import type { AdmissionPolicy } from "../../src/runtime/admission/model-admission.ts";
 import { type Batch, BatchedModel, type BatchRunner } from "../../src/runtime/batched-model.ts";
-import type { AdmissionPolicy } from "../../src/runtime/model-admission.ts";
 import { ObserverList } from "../../src/runtime/observer.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { contextOf, echoDescription, floats, requestOf } from "./runtime-requests.ts";

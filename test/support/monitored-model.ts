@@ -11,7 +11,7 @@ import type { ModelPart, ModelPartContext } from "../../src/monitor/model-part.t
 import { emptyAnomalies, emptyData, emptyQuality, type ModelReport } from "../../src/monitor/monitor-report.ts";
 import { SeriesRegistry } from "../../src/monitor/telemetry/series-registry.ts";
 import type { ModelDescription } from "../../src/runtime/model.ts";
-import { QueueEntry } from "../../src/runtime/queue-entry.ts";
+import { QueueEntry } from "../../src/runtime/queue/queue-entry.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { FakeMonitorClock } from "./fake-monitor-clock.ts";
 import { contextOf, RecordingReply, requestOf } from "./runtime-requests.ts";

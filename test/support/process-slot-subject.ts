@@ -1,9 +1,9 @@
 import type { InferenceError } from "../../src/errors.ts";
 import type { ModelConfig } from "../../src/model/model-config.ts";
 import { BatchedModel } from "../../src/runtime/batched-model.ts";
-import { Instance } from "../../src/runtime/instance.ts";
-import type { LoadRequest } from "../../src/runtime/load-protocol.ts";
-import { ProcessSlot } from "../../src/runtime/process-slot.ts";
+import { Instance } from "../../src/runtime/process/instance.ts";
+import type { LoadRequest } from "../../src/runtime/process/load-protocol.ts";
+import { ProcessSlot } from "../../src/runtime/process/process-slot.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FakeProcess } from "./fake-process.ts";
 import { RecordingObserver } from "./recording-observer.ts";

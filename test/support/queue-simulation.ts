@@ -1,8 +1,8 @@
-import { countWithinStretch } from "../../src/runtime/batch-stretch.ts";
-import { batchPolicy, decideBatch } from "../../src/runtime/batcher.ts";
-import type { QueueEntry } from "../../src/runtime/queue-entry.ts";
-import { queuePolicy } from "../../src/runtime/queue-policy.ts";
-import { RequestQueue } from "../../src/runtime/request-queue.ts";
+import { countWithinStretch } from "../../src/runtime/batching/batch-stretch.ts";
+import { batchPolicy, decideBatch } from "../../src/runtime/batching/batcher.ts";
+import type { QueueEntry } from "../../src/runtime/queue/queue-entry.ts";
+import { queuePolicy } from "../../src/runtime/queue/queue-policy.ts";
+import { RequestQueue } from "../../src/runtime/queue/request-queue.ts";
 import type { TenantShare, TenantShares } from "../../src/tenant.ts";
 import { entryOf } from "./runtime-requests.ts";
 

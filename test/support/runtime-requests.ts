@@ -9,9 +9,9 @@ import {
   type RequestedOutput,
 } from "../../src/inference.ts";
 import type { ModelConfig } from "../../src/model/model-config.ts";
+import { noMeasure, type RequestMeasure } from "../../src/runtime/batching/request-measure.ts";
 import type { ModelDescription } from "../../src/runtime/model.ts";
-import { QueueEntry } from "../../src/runtime/queue-entry.ts";
-import { noMeasure, type RequestMeasure } from "../../src/runtime/request-measure.ts";
+import { QueueEntry } from "../../src/runtime/queue/queue-entry.ts";
 import { defaultTenant } from "../../src/tenant.ts";
 import type { Tensor } from "../../src/tensor.ts";
 
