@@ -38,11 +38,18 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
  */
 export function splitReport(bytes: Buffer): Iterator<Buffer, undefined> {
   let count = 0;
-  for (const reader = reportReader(bytes); nextOutcome(reader); count++) reader.position = reader.fieldEnd();
-  if (count <= maxReportedOutcomes) return drawOutcomes(bytes);
-  throw new InferenceError(
+  for (const reader = reportReader(bytes); nextOutcome(reader); count++) {
+    if (count === maxReportedOutcomes) throw tooMany();
+    reader.position = reader.fieldEnd();
+  }
+  return drawOutcomes(bytes);
+}
+
+/** Does not say how many there are: whoever sends millions of empty ones would have them counted. */
+function tooMany(): InferenceError {
+  return new InferenceError(
     "invalid",
-    `a report has ${count} outcomes, at most ${maxReportedOutcomes} are allowed: send several, or use StreamOutcomes`,
+    `a report has more than ${maxReportedOutcomes} outcomes: send several, or use StreamOutcomes`,
   );
 }
 
@@ -63,11 +70,16 @@ function nextOutcome(reader: WireReader): boolean {
   return false;
 }
 
+/** Bytes of a StreamOutcomesRequest beside its outcome: tag and length, and fields that a later version may add. */
+const streamRequestExtraBytes = 1024;
+
 /**
- * The outcome of a StreamOutcomesRequest, still encoded; one that has none is empty.
+ * The outcome of a StreamOutcomesRequest, still encoded; one that has none is empty. A message too large for any outcome is not looked into: it
+ * stands for its outcome, which {@link decodeOutcome} refuses.
  * @throws InferenceError "invalid"
  */
 export function outcomeOfStream(bytes: Buffer): Buffer {
+  if (bytes.length > maxOutcomeBytes + streamRequestExtraBytes) return bytes;
   const reader = new WireReader(bytes, "StreamOutcomesRequest");
   let outcome: Buffer = noBytes;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {

@@ -8,8 +8,9 @@ import type { Log } from "./log.ts";
 import { OutcomeStream, type OutcomeSurroundings, takeOutcome } from "./outcome-stream.ts";
 import { unaryMethod } from "./unary-method.ts";
 
-/** Outcomes of a report that are taken before the event loop may turn: a fraction of a millisecond. */
+/** Outcomes of a report that are taken before the event loop may turn, and their bytes: a fraction of a millisecond. */
 const sliceOutcomes = 64;
+const sliceBytes = 32 * 1024;
 
 /** Who answers the two methods that take outcomes. */
 export type OutcomeHandlers = Readonly<Record<"ReportOutcomes" | "StreamOutcomes", AnyCallHandler>>;
@@ -49,10 +50,12 @@ function takeSlice(
   response: ReportResponseWriter,
 ): boolean {
   const results: OutcomeResult[] = [];
+  let bytes = 0;
   let next = outcomes.next();
   for (; next.done !== true; next = outcomes.next()) {
     results.push(takeOutcome(intake, next.value));
-    if (results.length === sliceOutcomes) break;
+    bytes += next.value.length;
+    if (results.length === sliceOutcomes || bytes >= sliceBytes) break;
   }
   response.add(results);
   return next.done === true;

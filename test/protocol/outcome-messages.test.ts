@@ -158,7 +158,7 @@ test("of several members of a oneof the last counts, packed or not makes no diff
 test("too many outcomes, too large ones and bytes that are none are refused", () => {
   const many = (count: number) => encodeReport(Array.from({ length: count }, () => ({})));
   assert.equal(split(many(maxReportedOutcomes)).length, maxReportedOutcomes);
-  assert.throws(() => split(many(maxReportedOutcomes + 1)), /10001 outcomes, at most 10000/);
+  assert.throws(() => split(many(maxReportedOutcomes + 1)), /more than 10000 outcomes/);
   assert.throws(() => decodeOutcome(Buffer.alloc(maxOutcomeBytes + 1)), /65537 bytes, at most 65536/);
   assert.throws(() => decodeOutcome(Buffer.from([0x0a, 5, 0])), /malformed Outcome/);
   assert.throws(() => split(Buffer.from([0x0a, 5, 0])), /malformed ReportOutcomesRequest/);
@@ -171,6 +171,19 @@ test("too many outcomes, too large ones and bytes that are none are refused", ()
       }
     }),
   );
+});
+
+test("a report is not read beyond the most outcomes, a stream's message not at all when it is too large for one", () => {
+  const none = Buffer.from([0x0a, 0xff]);
+  const many = encodeReport(Array.from({ length: maxReportedOutcomes + 1 }, () => ({})));
+  assert.throws(() => split(Buffer.concat([many, none])), /more than 10000 outcomes/);
+  const flood = Buffer.concat([Buffer.alloc(2 * maxOutcomeBytes, Buffer.from([0x0a, 0])), none]);
+  assert.throws(() => decodeOutcome(outcomeOfStream(flood)), /131074 bytes, at most 65536/);
+  const largest = { predictionToken: Buffer.alloc(maxOutcomeBytes - 4) };
+  assert.deepEqual(decodeOutcome(outcomeOfStream(encodeStreamOutcome(largest))), {
+    predictionId: undefined,
+    ...largest,
+  });
 });
 
 test("what no message can carry is refused before it is sent", () => {
