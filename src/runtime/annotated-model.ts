@@ -75,11 +75,11 @@ function planOutputs(
 ): OutputPlan {
   if (requestedOutputs.length === 0) return { requestedOutputs, wantedCount: undefined };
   const wanted = requestedOutputs.filter(({ name }) => !annotators.some(({ output }) => output === name));
-  const names = new Set(wanted.map(({ name }) => name));
-  for (const { neededOutputs } of annotators) for (const name of neededOutputs) names.add(name);
+  const wantedNames = new Set(wanted.map(({ name }) => name)); // fewer than wanted, where one is asked for twice
+  const needed = new Set(annotators.flatMap(({ neededOutputs }) => neededOutputs)).difference(wantedNames);
   const [first] = signature.outputs;
-  if (names.size === 0 && first !== undefined) names.add(first.name); // an empty list would ask for all outputs
-  const added = [...names].slice(wanted.length).map((name) => ({ name, classificationCount: 0 }));
+  if (wanted.length + needed.size === 0 && first !== undefined) needed.add(first.name); // an empty list would ask for all outputs
+  const added = [...needed].map((name) => ({ name, classificationCount: 0 }));
   return { requestedOutputs: [...wanted, ...added], wantedCount: wanted.length };
 }
 

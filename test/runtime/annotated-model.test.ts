@@ -73,6 +73,18 @@ function responseTo(request: InferenceRequest) {
 }
 
 describe("an answer", () => {
+  it("fetches what an annotator needs also where an output is asked for twice", () => {
+    let seen: readonly string[] = [];
+    const named = (answered: AnsweredRequest) => {
+      seen = namesOf(answered.response.outputs);
+      return scoreOf([1, 1]);
+    };
+    const subject = new Subject([scorer(named, { neededOutputs: ["b"] })]);
+    const { response } = subject.ask(["a", "a", "sluice_score"]);
+    assert.deepEqual(seen, ["a", "a", "b"]);
+    assert.deepEqual(namesOf(response!.outputs), ["a", "a", "sluice_score"]);
+  });
+
   it("carries what is asked for, in its place", () => {
     const subject = new Subject([scorer(({ rows }) => scoreOf([rows, rows]))]);
     const { response } = subject.ask(["b", "sluice_score", "a"]);

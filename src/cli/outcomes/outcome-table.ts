@@ -2,7 +2,7 @@ import { InferenceError } from "../../errors.ts";
 import type { Outcome } from "../../outcome.ts";
 import type { ColumnGroup, GroupValues, Table } from "../../training/table.ts";
 import { UsageError } from "../arguments.ts";
-import type { TruthFields } from "./truth-reading.ts";
+import { type TruthFields, trueNumber } from "./truth-reading.ts";
 
 /** Names of the columns that are read, beside the truth. */
 export const outcomeColumns = {
@@ -118,7 +118,7 @@ function outcomeOf(cells: Cells, row: number, plan: OutcomePlan, reading: Outcom
   const token = text(plan.token);
   const [first, ...others] = plan.truth;
   const truth: TruthFields =
-    others.length > 0 ? { values: plan.truth.map((column) => Number(text(column))) } : readTruth(text(first) ?? "");
+    others.length > 0 ? { values: plan.truth.map((column) => trueNumber(text(column) ?? "")) } : readTruth(text(first) ?? "");
   return {
     ...(token === undefined
       ? { predictionId: text(plan.id), row: number(plan.row) }

@@ -19,7 +19,7 @@ export type TruthFields = Pick<Outcome, "classIndex" | "label" | "value" | "valu
  * where the cell is a whole number; what is neither goes as a label, and the server says which there are.
  */
 export function truthReader(model: WatchedModel, kind: TruthKind | "auto"): (cell: string) => TruthFields {
-  const asValue = (cell: string): TruthFields => ({ value: numberOf(cell) });
+  const asValue = (cell: string): TruthFields => ({ value: trueNumber(cell) });
   if (kind === "value" || (kind === "auto" && model.isRegression)) return asValue;
   if (kind === "label") return (label) => ({ label });
   const labels = new Set(kind === "class" ? [] : model.labels);
@@ -29,13 +29,13 @@ export function truthReader(model: WatchedModel, kind: TruthKind | "auto"): (cel
   };
 }
 
-/** NaN for what is no number: the server refuses it and says so. */
-function numberOf(cell: string): number {
+/** The number of a cell; NaN for what is none, an empty one too: the server refuses it and says so. */
+export function trueNumber(cell: string): number {
   return cell.trim() === "" ? Number.NaN : Number(cell);
 }
 
 /** Whole numbers as tables write them, `3` or `3.0`. */
 function indexOf(cell: string): number | undefined {
-  const number = numberOf(cell);
+  const number = trueNumber(cell);
   return Number.isInteger(number) && number >= 0 && number <= 0xffffffff ? number : undefined;
 }

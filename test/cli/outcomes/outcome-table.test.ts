@@ -73,6 +73,11 @@ test("several true numbers stand in columns with numbers", async () => {
   assert.deepEqual(given(outcome), { predictionId: "a", values: [1, 2.5], modelName: "m" });
 });
 
+test("a true number that is missing is none, and not 0", async () => {
+  const [outcome] = await outcomesOf("prediction_id,y_0,y_1\na,1,\n", "y");
+  assert.deepEqual(outcome?.values, [1, Number.NaN]);
+});
+
 test("a table without what names a prediction, or without truth, is refused with what it has", async () => {
   await assert.rejects(
     outcomesOf("id,truth\na,1\n"),
