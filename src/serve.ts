@@ -192,11 +192,11 @@ interface MonitorSurroundings {
 function createMonitors(config: ServeConfig, { telemetry, payloadLogs, ask, log }: MonitorSurroundings): ModelMonitors {
   const { registry, instanceId } = telemetry;
   const keys = new TokenKeys(config.tokenKeyFile, log);
-  const { maxPredictionBytes } = config;
+  const { maxPredictionBytes, maxMessageBytes } = config;
   return new ModelMonitors({
     registry,
     payloadLogs,
-    outcomes: new Outcomes({ registry, keys, maxPredictionBytes, clock: systemMonitorClock }),
+    outcomes: new Outcomes({ registry, keys, maxPredictionBytes, maxMessageBytes, clock: systemMonitorClock }),
     ask,
     serverInstance: instanceId,
     serverVersion: packageVersion(),

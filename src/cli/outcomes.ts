@@ -74,7 +74,7 @@ export const outcomesCommand = defineCommand(
       "Reads a table of outcomes and reports them to the server that predicted, which works out from them how good the model is. Prints how many counted, and why others did not.",
       "Columns: `prediction_id` and, where a request had several rows, `row`; or `prediction_token`, in base64; and `truth`. `sluice stream --prediction-ids` and `--prediction-tokens` write them. A column `weight` says how much an outcome counts, `observed_at` (ISO 8601 or epoch seconds) when it turned out.",
       "Several addresses: an outcome whose prediction the first server does not know is reported to the next one.",
-      "Reporting a table twice is safe: what counted already is a duplicate. Exit code 1: some outcomes do not count, or the report was not completed.",
+      "Reporting a table twice is safe: what counted already is a duplicate. Of tokens a server remembers the last 65,536 of a model version, until it is started or the model is loaded again. Exit code 1: some outcomes do not count, or the report was not completed.",
     ],
     positionals: [
       {
@@ -146,7 +146,7 @@ async function report(job: ReportJob, given: OutcomesOptions, context: CommandCo
   } catch (error) {
     await write(
       context.stderr,
-      `${tally.rows} outcomes were reported before this; reporting the table again is safe\n`,
+      `${tally.rows} outcomes were reported before this; when the table is reported again they are duplicates, as long as the server remembers them\n`,
     );
     throw error;
   } finally {

@@ -100,7 +100,9 @@ export class InferenceClient {
 
   /**
    * Tells the truth about earlier predictions. One result for each outcome, in order: one that does not count says why, and never fails the
-   * others. More than 10,000 are sent in several calls, one after the other. Reporting again is safe: what counted already is a duplicate.
+   * others. More than 10,000 are sent in several calls, one after the other. Reporting by id again is
+   * safe: what counted already is a duplicate. So is reporting by token, to the same server, as long as it remembers them (the last 65,536 of a
+   * model version).
    */
   async reportOutcomes(outcomes: readonly Outcome[], options: CallOptions = {}): Promise<readonly OutcomeResult[]> {
     const results: OutcomeResult[] = [];

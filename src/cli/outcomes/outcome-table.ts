@@ -118,7 +118,9 @@ function outcomeOf(cells: Cells, row: number, plan: OutcomePlan, reading: Outcom
   const token = text(plan.token);
   const [first, ...others] = plan.truth;
   const truth: TruthFields =
-    others.length > 0 ? { values: plan.truth.map((column) => trueNumber(text(column) ?? "")) } : readTruth(text(first) ?? "");
+    others.length > 0
+      ? { values: plan.truth.map((column) => trueNumber(text(column) ?? "")) }
+      : readTruth(text(first) ?? "");
   return {
     ...(token === undefined
       ? { predictionId: text(plan.id), row: number(plan.row) }

@@ -138,7 +138,7 @@ const plainResults: Partial<Record<OutcomeStatus, OutcomeResult>> = {
 const idFaults = {
   foreign: "the id was made by another server, or by this one before it was started again: report there, or by token",
   unknown:
-    "no prediction of this id is known: there never was one, or it had to give way to newer ones (quality.maxPredictions)",
+    "no prediction of this id is known: there never was one, it had to give way to newer ones (quality.maxPredictions), or its model was loaded again",
   notSampled: "only a share of predictions is kept (quality.sampleRate), and this id is none of it",
 } as const;
 

@@ -1,3 +1,4 @@
+import type { InferenceResponse } from "../../inference.ts";
 import { predictionIdParameter, predictionTokenOutput } from "../../outcome.ts";
 import type { Annotation, Annotator, AnsweredRequest } from "../../runtime/annotator.ts";
 import type { PredictionReader } from "../collect/prediction-reader.ts";
@@ -101,14 +102,16 @@ export class OutcomePart implements ModelPart {
   #giveId({ request, response }: AnsweredRequest): Annotation {
     const given = request.parameters.get(predictionIdParameter);
     const id = typeof given === "string" && given !== "" ? given : this.#outcomes.ids.next();
-    const watched = this.#watched;
-    if (watched !== undefined && this.#model !== undefined) {
-      const atMs = this.#context.clock.nowMs();
-      const rows = watched.reader.open(response, atMs);
-      if (rows > 0) this.#model.keep(id, atMs, rows, copyFrom(watched.reader));
-      watched.reader.close();
-    }
+    if (this.#watched !== undefined) this.#keep(id, response, this.#watched.reader);
     return { parameters: new Map([[predictionIdParameter, id]]) };
+  }
+
+  #keep(id: string, response: InferenceResponse, reader: PredictionReader): void {
+    const atMs = this.#context.clock.nowMs();
+    const rows = reader.open(response, atMs);
+    if (rows > 0 && this.#model !== undefined) this.#model.keep(id, atMs, rows, copyFrom(reader));
+    else if (rows > 0) this.#context.drop(this.name, "stopped", rows); // another load of the version has taken its place
+    reader.close();
   }
 
   #tokenAnnotators(neededOutputs: readonly string[]): Annotator[] {
@@ -124,9 +127,9 @@ export class OutcomePart implements ModelPart {
   ): Annotation | undefined | Promise<Annotation | undefined> {
     const atMs = this.#context.clock.nowMs();
     const rows = reader.open(answered.response, atMs);
-    if (rows === 0) return undefined;
+    const batch = rows === 0 ? undefined : tokens.begin(rows);
+    if (batch === undefined) return undefined;
     this.#model?.addTokens(rows);
-    const batch = tokens.begin(rows);
     /** The next slice; others have turned the reader to theirs meanwhile. */
     const next = () => {
       reader.open(answered.response, atMs);

@@ -15,6 +15,8 @@ export interface OutcomesOptions {
   readonly keys: TokenKeys;
   /** Most memory for predictions that wait for their truth, of all model versions. */
   readonly maxPredictionBytes: number;
+  /** Largest answer: the tokens of one that could not be sent are not made. */
+  readonly maxMessageBytes: number;
   readonly clock: Pick<MonitorClock, "nowMs">;
 }
 
@@ -28,10 +30,10 @@ export class Outcomes {
   readonly #others: LabelMeter;
   readonly #meters = new WeakMap<ModelOutcomes, LabelMeter>();
 
-  constructor({ registry, keys, maxPredictionBytes, clock }: OutcomesOptions) {
+  constructor({ registry, keys, maxPredictionBytes, maxMessageBytes, clock }: OutcomesOptions) {
     this.#keys = keys;
     this.#others = otherLabelMeter(registry);
-    this.tokens = new TokenSource(keys);
+    this.tokens = new TokenSource(keys, maxMessageBytes);
     this.models = new OutcomeModels(maxPredictionBytes);
     this.intake = new OutcomeIntake({
       models: this.models,

@@ -97,6 +97,11 @@ export class TokenWriter {
     return this.#message.length + signatureBytes;
   }
 
+  /** Bytes of each token in a BYTES tensor, after its length. */
+  get elementBytes(): number {
+    return 4 + this.byteLength;
+  }
+
   /** Writes the token of a prediction. @param count unlike that of any other token of this life. @returns where it ends */
   write(prediction: Prediction, count: number, into: Buffer, position: number): number {
     const message = this.#message;

@@ -12,11 +12,14 @@ export const tokensPerTurn = 256;
 /** What all tokens of a server share: its keys, and the serial numbers of this life. */
 export class TokenSource {
   readonly keys: TokenKeys;
+  /** Most bytes of the tokens of one answer. */
+  readonly maxBytes: number;
   readonly life = randomBytes(6);
   #made = 0;
 
-  constructor(keys: TokenKeys) {
+  constructor(keys: TokenKeys, maxBytes: number) {
     this.keys = keys;
+    this.maxBytes = maxBytes;
   }
 
   /** Serial numbers for so many tokens. @returns the first */
@@ -45,9 +48,13 @@ export class PredictionTokens {
     return fitsToken({ name: this.#sink.modelName, version: this.#sink.modelVersion });
   }
 
-  /** Begins the tokens of a response with so many rows; they are complete when {@link TokenBatch.next} says so. */
-  begin(rows: number): TokenBatch {
+  /**
+   * Begins the tokens of a response with so many rows; they are complete when {@link TokenBatch.next} says so.
+   * @returns undefined: no answer can carry so many
+   */
+  begin(rows: number): TokenBatch | undefined {
     const writer = this.#currentWriter();
+    if (rows * writer.elementBytes > this.#source.maxBytes) return undefined;
     return new TokenBatch(writer, this.#source.draw(rows), rows);
   }
 
@@ -75,7 +82,7 @@ export class TokenBatch {
     this.#writer = writer;
     this.#firstSerial = firstSerial;
     this.#rows = rows;
-    this.#data = Buffer.allocUnsafe(rows * (4 + writer.byteLength));
+    this.#data = Buffer.allocUnsafe(rows * writer.elementBytes);
   }
 
   /** Makes at most {@link tokensPerTurn} tokens. @param reader turned to the response. @returns whether all are made */

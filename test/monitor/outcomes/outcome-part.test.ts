@@ -24,12 +24,12 @@ class Subject {
   /** Nobody waits for the annotations any more. */
   isOver = false;
 
-  constructor({ yaml = "", isWatched = true, maxPredictionBytes = 2 ** 26 } = {}) {
+  constructor({ yaml = "", isWatched = true, maxPredictionBytes = 2 ** 26, maxMessageBytes = 2 ** 26 } = {}) {
     const outputs = [specOf("other", "FP32", [1]), specOf("probabilities", "FP32", [2], ["no", "yes"])];
     this.monitored = new MonitoredModel({ ...describe("m"), signature: signatureOf(outputs) }, yaml);
     const { registry, clock, context } = this.monitored;
     const keys = new TokenKeys("", new RecordingLog());
-    this.outcomes = new Outcomes({ registry, keys, maxPredictionBytes, clock });
+    this.outcomes = new Outcomes({ registry, keys, maxPredictionBytes, maxMessageBytes, clock });
     const watched = isWatched ? context : { ...context, task: undefined, predictions: undefined };
     this.part = new OutcomePart(watched, this.outcomes, isWatched ? this.sink : undefined);
     this.part.open();
@@ -117,6 +117,14 @@ test("tokens that nobody waits for any more are not made", async () => {
   assert.equal(await pending, undefined);
 });
 
+test("tokens that no answer could carry are not made, nor memory taken for them", () => {
+  const { annotate, monitored, part } = bound(new Subject({ maxMessageBytes: 1_000 }));
+  const outputs = new Map([10, 20].map((rows) => [rows, annotate(rows, named("a"))[1]]));
+  assert.deepEqual((outputs.get(10) as Annotation).output?.shape, [10]);
+  assert.equal(outputs.get(20), undefined);
+  assert.equal(monitored.report(part).quality.joinable_predictions, 10 + 10); // by id, by token
+});
+
 test("an answer without the outputs that tell the prediction has an id that leads nowhere, and no token", () => {
   const { annotate, outcomes } = bound(new Subject());
   assert.deepEqual(annotate(1, named("a"), false), [{ parameters: named("a") }, undefined]);
@@ -165,6 +173,14 @@ test("when the version is gone so are its predictions", () => {
   part.close();
   assert.equal(outcomes.models.usedBytes, 0);
   assert.equal(outcomes.intake.take({ predictionId: "a", classIndex: 0 }).status, "UNWATCHED");
+});
+
+test("a late answer of a load that another has replaced takes no memory, and is counted", () => {
+  const { part, annotate, outcomes, monitored } = bound(new Subject());
+  part.close();
+  assert.deepEqual((annotate(2, named("a"))[0] as Annotation).parameters, named("a"));
+  assert.equal(outcomes.models.usedBytes, 0);
+  assert.deepEqual(monitored.dropped, ["outcomes stopped 2"]);
 });
 
 test("outcomes are counted by model and result", async () => {
