@@ -37,6 +37,7 @@ for (const protocol of ["grpc-v1", "grpc-v1alpha"]) {
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",
       service,
+      "sluice.monitor.v1.MonitorService",
     ]);
     const methods = await curl("", "--list-methods", "--reflect-protocol", protocol);
     const ours = methods.stdout.split("\n").filter((line) => line.startsWith(`${service}/`));

@@ -18,15 +18,16 @@ import { plain, requestBytes, requestType, responseType, streamResponseType } fr
 /** Tensors as comparable data. */
 const bare = (tensors: readonly Tensor[]) => tensors.map((t) => ({ ...t, data: Buffer.from(t.data).toString("hex") }));
 
-/** Protobufjs reads floats as numbers, which makes a signalling NaN a quiet one. */
+/** What is read as a number of JavaScript (by protobufjs, and for typed contents) may come out with another NaN: all are one here. */
 const quiet = (tensors: readonly Tensor[]) =>
   tensors.map((t) => {
-    if (t.datatype !== "FP32") return t;
     const copy = Buffer.from(t.data);
-    for (let at = 0; at + 4 <= copy.length; at += 4) {
-      const bits = copy.readUInt32LE(at);
-      if ((bits & 0x7f800000) === 0x7f800000 && (bits & 0x007fffff) !== 0)
-        copy.writeUInt32LE((bits | 0x00400000) >>> 0, at);
+    if (t.datatype === "FP32") {
+      for (let at = 0; at < copy.length; at += 4)
+        if (Number.isNaN(copy.readFloatLE(at))) copy.writeUInt32LE(0x7fc00000, at);
+    } else if (t.datatype === "FP64") {
+      for (let at = 0; at < copy.length; at += 8)
+        if (Number.isNaN(copy.readDoubleLE(at))) copy.writeBigUInt64LE(0x7ff8000000000000n, at);
     }
     return { ...t, data: copy };
   });
@@ -126,9 +127,10 @@ for (const outputForm of ["raw", "typed"] as const) {
       fc.property(response, (expected) => {
         const bytes = encodeInferResponse(expected, { outputForm });
         const decoded = decodeInferResponse(bytes);
+        const kept = (outputs: typeof expected.outputs) => bare(outputForm === "typed" ? quiet(outputs) : outputs);
         assert.deepEqual(
-          { ...decoded, outputs: bare(decoded.outputs) },
-          { ...expected, outputs: bare(expected.outputs) },
+          { ...decoded, outputs: kept(decoded.outputs) },
+          { ...expected, outputs: kept(expected.outputs) },
         );
         const reference = plain(responseType, bytes);
         const rawOutputs = expected.outputs.filter((output) => outputForm === "raw" || output.datatype === "FP16");
