@@ -122,7 +122,7 @@ export function mahalanobisScore(scorer: MahalanobisScorer, row: ArrayLike<numbe
     for (let j = i; j < width; j++, at++) sum += (upper[at] as number) * (deviations[j] as number);
     score += sum * (deviations[i] as number);
   }
-  return Math.max(0, score);
+  return Number.isNaN(score) ? Number.POSITIVE_INFINITY : Math.max(0, score); // infinite from both sides: further away than doubles tell
 }
 
 /**

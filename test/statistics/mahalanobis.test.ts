@@ -67,6 +67,10 @@ describe("a score", () => {
     assert.equal(mahalanobisScore(scorer, [Number.NaN, Number.NaN]), 0);
     assert.equal(mahalanobisScore(scorer, [Number.NEGATIVE_INFINITY, 4]), Number.POSITIVE_INFINITY);
   });
+  it("of a row too far away for doubles is infinite, also where its terms are so from both sides", () => {
+    const correlated = createMahalanobisScorer([0, 0], [1, -0.9, -0.9, 1]);
+    assert.equal(mahalanobisScore(correlated, [1e200, 1e200]), Number.POSITIVE_INFINITY);
+  });
 });
 
 it("a score without some numbers is that of a fit that never had them", () => {

@@ -1,4 +1,5 @@
 import { toTimestamp } from "../../../model/package-messages.ts";
+import { maxBaselineValue } from "../../../statistics/baseline.ts";
 import type { ChangeConfig } from "../../config/changes.ts";
 import type { ChangeDetector as ChangeDetectorReport } from "../../monitor-report.ts";
 import { type Change, type ChangeJudge, createChangeJudge } from "./change-judge.ts";
@@ -36,7 +37,7 @@ export class ChangeDetector {
   changes = 0;
   /** Values that it took. */
   sampleCount = 0;
-  /** Values that were no finite numbers, or no shares where they should be, and were left out. */
+  /** Values that were no numbers, or beyond all measure, or no shares where they should be, and were left out. */
   leftOut = 0;
 
   constructor(config: ChangeConfig, scale: ChangeScale) {
@@ -61,7 +62,7 @@ export class ChangeDetector {
 
   /** Takes the next value. @returns what has changed with it; undefined: nothing */
   add(value: number, atMs: number): Change | undefined {
-    if (!Number.isFinite(value) || (this.#isShare && Math.abs(value - 0.5) > 0.5 + shareTolerance)) {
+    if (!(Math.abs(value) <= maxBaselineValue) || (this.#isShare && Math.abs(value - 0.5) > 0.5 + shareTolerance)) {
       this.leftOut++;
       return undefined;
     }

@@ -6,6 +6,7 @@ import {
   clearBaseline,
   createBaseline,
   maxDeviations,
+  reviewBaseline,
   standardized,
 } from "../../../statistics/baseline.ts";
 import { addToEwmaChart, createEwmaChart } from "../../../statistics/ewma-chart.ts";
@@ -20,7 +21,7 @@ export interface Change {
 
 /** Decides, value by value, whether a number has changed. */
 export interface ChangeJudge {
-  /** Takes the next value, which must be finite. @returns what has changed with it; undefined: nothing */
+  /** Takes the next value, of at most 1e100 in magnitude. @returns what has changed with it; undefined: nothing */
   add(value: number): Change | undefined;
   /** What the number is now: the mean of what the method looks back on. NaN before the first value. */
   readonly current: number;
@@ -66,10 +67,12 @@ class ShareAdwin implements ChangeJudge {
 
 /** ADWIN over a number without bounds: what it was like at first lies between 0 and 1, as does everything that is further away. */
 class NumberAdwin implements ChangeJudge {
-  readonly #inner: ShareAdwin;
+  readonly #delta: number;
+  #inner: ShareAdwin;
   readonly #baseline = createBaseline(adwinBaseline);
 
   constructor(delta: number) {
+    this.#delta = delta;
     this.#inner = new ShareAdwin(delta);
   }
 
@@ -80,6 +83,7 @@ class NumberAdwin implements ChangeJudge {
 
   add(value: number): Change | undefined {
     if (addToBaseline(this.#baseline, value)) return undefined;
+    if (reviewBaseline(this.#baseline, value)) this.#inner = new ShareAdwin(this.#delta);
     const change = this.#inner.add((standardized(this.#baseline, value) + maxDeviations) / (2 * maxDeviations));
     if (change === undefined) return undefined;
     const told = { before: this.#unscaled(change.before), after: this.#unscaled(change.after) };
@@ -115,16 +119,21 @@ class PageHinkleyJudge implements ChangeJudge {
       this.#level = this.#baseline.mean;
       return undefined;
     }
+    if (reviewBaseline(this.#baseline, value)) this.#beginAnew();
     this.#level += levelWeight * (value - this.#level);
     const deviations = standardized(this.#baseline, value);
     const hasRisen = addToPageHinkley(this.#rise, deviations);
     const hasFallen = addToPageHinkley(this.#fall, -deviations);
     if (!hasRisen && !hasFallen) return undefined;
-    this.#rise.hasAlarmed = true; // both begin anew
-    this.#fall.hasAlarmed = true;
+    this.#beginAnew();
     const change = { before: this.#baseline.mean, after: this.#level };
     clearBaseline(this.#baseline);
     return change;
+  }
+
+  #beginAnew(): void {
+    this.#rise.hasAlarmed = true; // with the next value
+    this.#fall.hasAlarmed = true;
   }
 }
 
@@ -144,6 +153,7 @@ class EwmaJudge implements ChangeJudge {
 
   add(value: number): Change | undefined {
     if (addToBaseline(this.#baseline, value)) return undefined;
+    if (reviewBaseline(this.#baseline, value)) this.#chart.hasAlarmed = true; // it begins anew with this value
     if (!addToEwmaChart(this.#chart, standardized(this.#baseline, value))) return undefined;
     const change = { before: this.#baseline.mean, after: this.current };
     clearBaseline(this.#baseline);

@@ -145,10 +145,33 @@ describe("a detector", () => {
     for (const method of ["page_hinkley", "ewma"]) {
       const random = createRandomSource(2);
       const detector = detectorOf(methods[method]!, "number");
-      for (let i = 0; i < 20_000; i++) detector.add(i % 500 === 0 ? 1e9 : 0.5 * randomNormal(random), i);
+      for (let i = 0; i < 20_000; i++) detector.add(i % 500 === 499 ? 1e9 : 0.5 * randomNormal(random), i);
       assert.equal(detector.changes, 0, method);
+      for (let i = 0; i < 100; i++) detector.add(2 + 0.5 * randomNormal(random), i);
+      assert.equal(detector.changes, 1, method);
     }
   });
+
+  for (const [method, settings] of Object.entries(methods)) {
+    for (const outlier of [1e6, 1e60, 1.7e308]) {
+      for (const averageOf of [1, 2]) {
+        it(`of method ${method} hears again after a single ${outlier} among the first values, means of ${averageOf}`, () => {
+          const random = createRandomSource(3);
+          const detector = detectorOf(settings, "number", { averageOf });
+          const run = (level: number, count: number, at = -1) => {
+            for (let i = 0; i < count; i++) {
+              detector.add(i === at || i === at + 1 ? outlier : level + 0.1 * randomNormal(random), i);
+            }
+          };
+          run(1, 5000, 100);
+          assert.equal(detector.changes, 0);
+          assertClose([detector.current], [1], 0.1);
+          run(2, 500);
+          assert.equal(detector.changes, 1);
+        });
+      }
+    }
+  }
 
   it("names its class or number", () => {
     assert.equal(
