@@ -2,6 +2,7 @@ import type { InferenceResponse } from "../../../inference.ts";
 import type { Annotation, Annotator, AnsweredRequest } from "../../../runtime/annotator.ts";
 import type { RequestRecord } from "../../../runtime/observer.ts";
 import type { Tensor } from "../../../tensor.ts";
+import { RowSampler } from "../../collect/row-sampler.ts";
 import type { DetectorModel } from "../../config/anomaly.ts";
 import { refused } from "../../config/section.ts";
 import type { ModelPart, ModelPartContext } from "../../model-part.ts";
@@ -14,8 +15,15 @@ import { ScoreSeries } from "./score-series.ts";
 /** Rows a second that the detector is asked about by itself: what a run of it costs is not known. */
 const maxRowsPerSecond = 100;
 
-/** Rows of a request that are chosen for that: so many that follow each other, so that no copy is large. */
+/** Rows and bytes of a request that are copied for that, at most: rows that follow each other, and one however large. */
 const maxSampledRows = 64;
+export const maxSampledBytes = 2 ** 20;
+
+/** How often the sampler looks at the rate of rows, as the engine's does. */
+const adaptMs = 1000;
+
+/** Another seed than those of other samplers: they choose independently. */
+const samplerSeed = 0xa5ced;
 
 /** Such questions under way: a detector that does not keep up is asked less. */
 const maxUnderWay = 4;
@@ -29,14 +37,15 @@ export class ModelScorePart implements ModelPart {
   readonly #scores: ModelScores;
   readonly #book: ScoreBook;
   readonly #series: ScoreSeries;
-  readonly #rowsPerSecond: number;
-  #tokens = maxSampledRows;
-  #refilledMs = 0;
+  readonly #sampler: RowSampler;
+  #adaptedMs = Number.NEGATIVE_INFINITY;
   #underWay = 0;
   /** Questions so far. */
   #asked = 0;
   /** Why the latest question failed; empty: it did not. */
   #failure = "";
+  /** That one failed was logged in this block. */
+  #isLogged = false;
 
   /** @throws InferenceError "refused" when a model is to score its own rows */
   constructor(context: ModelPartContext, model: DetectorModel) {
@@ -49,23 +58,18 @@ export class ModelScorePart implements ModelPart {
     this.#scores = new ModelScores(ask, model, timeoutMs);
     this.#book = new ScoreBook({ threshold, quantile, windows: config.windows });
     this.#series = new ScoreSeries(series, this.#book, "model");
-    this.#rowsPerSecond = Math.min(maxRowsPerSecond, config.quality.maxRowsPerSecond);
+    this.#sampler = new RowSampler(Math.min(maxRowsPerSecond, config.quality.maxRowsPerSecond), samplerSeed);
     const annotate = (answered: AnsweredRequest) => this.#annotate(answered);
     this.annotators = [{ monitor: this.name, output: anomalyScoreOutput, neededOutputs: [], timeoutMs, annotate }];
   }
 
   onAnswer({ request, rows: all, context }: RequestRecord, _response: InferenceResponse, atMs: number): void {
-    if (all === 0 || this.#underWay >= maxUnderWay || this.#rowsPerSecond === 0) return;
     if (context.isOwn === true) return; // two models that score each other would never stop
-    const rows = Math.min(all, maxSampledRows);
-    if (atMs > this.#refilledMs) {
-      const earned = ((atMs - this.#refilledMs) / 1000) * this.#rowsPerSecond;
-      this.#tokens = Math.min(maxSampledRows, this.#tokens + earned);
-      this.#refilledMs = atMs;
-    }
-    const inputs = this.#tokens < rows ? undefined : someRows(request.inputs, all, rows, this.#asked);
+    const chosen = this.#choose(all, atMs);
+    if (chosen === 0 || this.#underWay >= maxUnderWay) return;
+    const rows = Math.min(chosen, rowsThatFit(request.inputs, all));
+    const inputs = someRows(request.inputs, all, rows, this.#asked);
     if (inputs === undefined) return;
-    this.#tokens -= rows;
     this.#underWay++;
     this.#asked++;
     this.#scores.score(inputs, rows).then(
@@ -83,6 +87,7 @@ export class ModelScorePart implements ModelPart {
   }
 
   onBlockEnd(): void {
+    this.#isLogged = false;
     this.#book.learn();
   }
 
@@ -91,7 +96,20 @@ export class ModelScorePart implements ModelPart {
     into.anomalies = { ...into.anomalies, ...this.#series.report(nowMs), detector: name, note: this.#failure };
   }
 
-  async #annotate({ request, rows }: AnsweredRequest): Promise<Annotation | undefined> {
+  /** How many rows of a request are chosen. */
+  #choose(rows: number, atMs: number): number {
+    const sampler = this.#sampler;
+    if (atMs - this.#adaptedMs >= adaptMs) {
+      this.#adaptedMs = atMs;
+      sampler.adapt(atMs);
+    }
+    let count = 0;
+    for (let row = sampler.first(rows, atMs); row >= 0; row = sampler.next(row, rows)) count++;
+    return Math.min(count, maxSampledRows);
+  }
+
+  async #annotate({ request, rows, context }: AnsweredRequest): Promise<Annotation | undefined> {
+    if (context.isOwn === true) return undefined; // two models that are asked for each other's scores would never stop
     try {
       return { output: scoreTensor(await this.#scores.score(request.inputs, rows)) };
     } catch (error) {
@@ -100,11 +118,12 @@ export class ModelScorePart implements ModelPart {
     }
   }
 
-  /** Says why the detector does not answer, in the report and once in the log. */
+  /** Says why the detector does not answer, in the report and at most once a block in the log. */
   #onFailure(error: unknown): void {
-    const wasWell = this.#failure === "";
+    const wasWell = this.#failure === "" && !this.#isLogged;
     this.#failure = `the detector '${this.#model.name}' does not answer: ${error instanceof Error ? error.message : String(error)}`;
     if (!wasWell) return;
+    this.#isLogged = true;
     const { name: model, version } = this.#context.description;
     this.#context.report("warn", "the anomaly detector does not answer; further failures are only counted", {
       model,
@@ -113,6 +132,12 @@ export class ModelScorePart implements ModelPart {
       error,
     });
   }
+}
+
+/** Rows of a request whose copy is not too large; 1 at least. */
+function rowsThatFit(inputs: readonly Tensor[], all: number): number {
+  const bytes = inputs.reduce((sum, { data }) => sum + data.length, 0);
+  return Math.max(1, Math.floor((maxSampledBytes * all) / Math.max(1, bytes)));
 }
 
 /** Knuth's multiplier, which spreads the numbers from 0 on evenly. */

@@ -119,7 +119,10 @@ class PageHinkleyJudge implements ChangeJudge {
       this.#level = this.#baseline.mean;
       return undefined;
     }
-    if (reviewBaseline(this.#baseline, value)) this.#beginAnew();
+    if (reviewBaseline(this.#baseline, value)) {
+      this.#level = this.#baseline.mean;
+      this.#beginAnew();
+    }
     this.#level += levelWeight * (value - this.#level);
     const deviations = standardized(this.#baseline, value);
     const hasRisen = addToPageHinkley(this.#rise, deviations);

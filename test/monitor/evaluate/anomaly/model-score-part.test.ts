@@ -4,6 +4,7 @@ import { InferenceError } from "../../../../src/errors.ts";
 import type { InferenceResponse } from "../../../../src/inference.ts";
 import type { ModelQuestion } from "../../../../src/monitor/ask-model.ts";
 import { createAnomalyPart } from "../../../../src/monitor/evaluate/anomaly/anomaly-part.ts";
+import { maxSampledBytes } from "../../../../src/monitor/evaluate/anomaly/model-score-part.ts";
 import type { AnsweredRequest } from "../../../../src/runtime/annotator.ts";
 import type { Tensor } from "../../../../src/tensor.ts";
 import { describe as modelOf } from "../../../support/fake-repository.ts";
@@ -32,11 +33,11 @@ class Subject {
     this.part = createAnomalyPart({ ...this.model.context, ask });
   }
 
-  request(values: readonly number[]): Promise<unknown> {
+  request(values: readonly number[], isOwn = false): Promise<unknown> {
     const answered: AnsweredRequest = {
       model: this.model.context.description,
       request: requestOf([floats("x", values)]),
-      context: contextOf(),
+      context: { ...contextOf(), isOwn },
       rows: values.length,
       response: this.model.responseOf([]),
       isOver: false,
@@ -84,7 +85,7 @@ describe("a model as detector", () => {
     }
     await subject.settle();
     const { anomalies } = subject.model.report(subject.part);
-    assert.ok(subject.asked.length <= 64 + 40 * 100, `${subject.asked.length} questions in 40 s`);
+    assert.ok(subject.asked.length <= 100 + 40 * 100, `${subject.asked.length} questions in 40 s`);
     assert.ok(subject.asked.length > 1000);
     assert.equal(anomalies.detector, "forest");
     assert.ok(anomalies.threshold >= 97 && anomalies.threshold <= 99, `${anomalies.threshold}`);
@@ -163,12 +164,57 @@ describe("a model as detector", () => {
     assert.match(subject.note, /no floating-point output/);
   });
 
-  it("does not score what the server asks by itself", () => {
+  it("does not score what the server asks by itself, whatever it asks for", async () => {
     const subject = new Subject();
+    assert.equal(await subject.request([1], true), undefined);
     const record = subject.model.recordOf([floats("x", [1])]);
     Object.assign(record.context, { isOwn: true });
     subject.part.onAnswer?.(record, subject.model.responseOf([]), subject.model.clock.nowMs());
     assert.equal(subject.asked.length, 0);
+  });
+
+  it("that fails now and then fills no log", async () => {
+    const subject = new Subject();
+    const works = subject.answer;
+    for (let i = 0; i < 20; i++) {
+      subject.answer = i % 2 === 0 ? () => Promise.reject(new Error("slow")) : works;
+      subject.model.answer(subject.part, [floats("x", [1])], [], 100);
+      await subject.settle();
+    }
+    assert.equal(subject.asked.length, 20);
+    assert.equal(subject.model.logged.length, 1);
+    subject.part.onBlockEnd?.(0);
+    subject.answer = () => Promise.reject(new Error("slow"));
+    await subject.request([1]);
+    assert.equal(subject.model.logged.length, 2);
+  });
+
+  it("gets rows of large and small requests alike", async () => {
+    const subject = new Subject();
+    for (let i = 0; i < 20_000; i++) {
+      const isLarge = i % 40 === 0;
+      subject.model.answer(
+        subject.part,
+        [floats("x", new Array<number>(isLarge ? 40 : 1).fill(Number(isLarge)))],
+        [],
+        1,
+      );
+      await subject.settle();
+    }
+    const scored = subject.asked.flatMap(({ inputs }) => valuesOf(inputs[0]!));
+    const ofLarge = scored.reduce((sum, value) => sum + value, 0) / scored.length;
+    assert.ok(scored.length > 1000 && scored.length < 2200, `${scored.length} rows in 20 s`);
+    assert.ok(Math.abs(ofLarge - 40 / 79) < 0.1, `${ofLarge} of them from large requests`);
+  });
+
+  it("gets as many rows of wide ones as do not make a copy large", async () => {
+    const subject = new Subject();
+    const width = maxSampledBytes / 4 / 3;
+    const [rows, columns] = [64, Math.floor(width)];
+    const wide = { ...floats("x", new Array<number>(rows * columns).fill(0)), shape: [rows, columns] };
+    subject.model.answer(subject.part, [wide], [], 1000);
+    await subject.settle();
+    assert.deepEqual(subject.asked[0]!.inputs[0]!.shape, [3, columns]);
   });
 
   it("is another model", () => {
