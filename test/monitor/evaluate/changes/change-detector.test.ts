@@ -142,12 +142,13 @@ describe("a detector", () => {
   });
 
   it("bears single outliers", () => {
+    // Noise by itself alarms now and then, as promised above: here there is none that could add to an outlier.
+    const usual = (i: number) => (i % 2 === 0 ? 0.5 : -0.5);
     for (const method of ["page_hinkley", "ewma"]) {
-      const random = createRandomSource(2);
       const detector = detectorOf(methods[method]!, "number");
-      for (let i = 0; i < 20_000; i++) detector.add(i % 2000 === 1999 ? 1e9 : 0.5 * randomNormal(random), i);
+      for (let i = 0; i < 20_000; i++) detector.add(i % 500 === 499 ? 1e9 : usual(i), i);
       assert.equal(detector.changes, 0, method);
-      for (let i = 0; i < 100; i++) detector.add(2 + 0.5 * randomNormal(random), i);
+      for (let i = 0; i < 100; i++) detector.add(2 + usual(i), i);
       assert.equal(detector.changes, 1, method);
     }
   });
