@@ -1,7 +1,10 @@
-import { createRandomSource, type RandomSource, randomGamma } from "./random.ts";
+import { createRandomSource, type RandomSource, randomBinomial, randomGamma } from "./random.ts";
 
 /** Entries of the table that turns twelve random bits into a bin; shares are rounded to so many parts. */
 const tableSize = 2 ** 12;
+
+/** Bins with less than so many entries are drawn each by itself: rounded, a bin of one row in ten thousand would have all or nothing. */
+const leastEntries = 32;
 
 /**
  * Draws windows as they come when nothing has drifted.
@@ -22,13 +25,16 @@ export interface NullDraws {
 export function createNullDraws(reference: ArrayLike<number>, windowRows: number, seed: number): NullDraws {
   const random = createRandomSource(seed);
   const shapes = Float64Array.from(reference, (count) => Math.max(0.5, count));
+  const masses = new Float64Array(shapes.length);
   const table = new Uint16Array(tableSize);
   const counts = new Float64Array(shapes.length);
   return {
     next() {
-      fillTable(table, shapes, random);
+      drawMasses(masses, shapes, random);
       counts.fill(0);
-      for (let left = windowRows; left > 0; left -= 4) {
+      const rareRows = drawRareBins(counts, masses, windowRows, random);
+      fillTable(table, masses);
+      for (let left = windowRows - rareRows; left > 0; left -= 4) {
         // 48 random bits are four rows.
         const bits = random() * 2 ** 48;
         const high = Math.floor(bits / 2 ** 24);
@@ -43,9 +49,37 @@ export function createNullDraws(reference: ArrayLike<number>, windowRows: number
   };
 }
 
-/** Draws true shares and gives each bin its part of the table. */
-function fillTable(table: Uint16Array, shapes: Float64Array, random: RandomSource): void {
-  const masses = shapes.map((shape) => randomGamma(shape, random));
+/** Draws true shares, which add up to 1. */
+function drawMasses(masses: Float64Array, shapes: Float64Array, random: RandomSource): void {
+  let total = 0;
+  for (let bin = 0; bin < masses.length; bin++) {
+    masses[bin] = randomGamma(shapes[bin] as number, random); // one for each
+    total += masses[bin] as number;
+  }
+  for (let bin = 0; bin < masses.length; bin++) masses[bin] = (masses[bin] as number) / total;
+}
+
+/**
+ * Draws the rows of the bins that are too small for the table, exactly, and takes their masses away.
+ * @returns rows drawn
+ */
+function drawRareBins(counts: Float64Array, masses: Float64Array, windowRows: number, random: RandomSource): number {
+  let rows = 0;
+  let shareLeft = 1;
+  for (let bin = 0; bin < masses.length; bin++) {
+    const share = masses[bin] as number; // bin is below length
+    if (share * tableSize >= leastEntries) continue;
+    const count = randomBinomial(windowRows - rows, share / shareLeft, random);
+    counts[bin] = count;
+    rows += count;
+    shareLeft -= share;
+    masses[bin] = 0;
+  }
+  return rows;
+}
+
+/** Gives each bin its part of the table. */
+function fillTable(table: Uint16Array, masses: Float64Array): void {
   const total = masses.reduce((sum, mass) => sum + mass, 0);
   let sum = 0;
   let start = 0;

@@ -118,6 +118,34 @@ for (const { name, counts, windowRows } of worlds) {
   });
 }
 
+for (const others of [0, 3]) {
+  test(`a category that nearly never comes is no drift when it does: ${others} rows of 100,000`, (t) => {
+    const [rows, windowRows, windows] = [100_000, 1000, 20_000];
+    const counts = Float64Array.of(rows / 2, rows / 2 - others, others);
+    const methods = ["psi", "js", "chi_square", "l_infinity"] as const;
+    const drift = preparedTest({ counts }, methods, 500, 1);
+    const alpha = 0.001 / 15;
+    const criticals = methods.map((method) => drift.critical(method, alpha, windowRows));
+    const share = (others + 0.5) / rows;
+    const random = createRandomSource(3);
+    const alarms = methods.map(() => 0);
+    const current = new Float64Array(3);
+    for (let i = 0; i < windows; i++) {
+      drawMultinomial(windowRows, [0.5, 0.5 - share, share], current, random);
+      methods.forEach((method, k) => {
+        if (drift.score(method, current) > criticals[k]!) alarms[k]!++;
+      });
+    }
+    t.diagnostic(`${methods.map((method, k) => `${method} ${alarms[k]}`)} of ${windows}`);
+    const most = alpha * windows + 3 * Math.sqrt(alpha * windows);
+    methods.forEach((method, k) => {
+      assert.ok(alarms[k]! <= most, `${method}: ${alarms[k]} of ${windows}`);
+    });
+    const frequent = Float64Array.of(490, 490, 20);
+    assert.ok(drift.score("psi", frequent) > drift.critical("psi", alpha, windowRows), "one in fifty is found");
+  });
+}
+
 test("one window for each of many references drawn anew: no more alarms than promised", (t) => {
   const alpha = 0.05;
   const shares = Float64Array.of(0.05, 0.3, 0.25, 0.2, 0.1, 0.1);

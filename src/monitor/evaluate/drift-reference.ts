@@ -1,5 +1,11 @@
 import type { NumericProfile, SignalProfile } from "../../model/package-messages.ts";
-import { type BinGroups, groupCategories, groupOrderedBins, sumGroups } from "../../statistics/bin-groups.ts";
+import {
+  type BinGroups,
+  type GroupingLimits,
+  groupCategories,
+  groupOrderedBins,
+  sumGroups,
+} from "../../statistics/bin-groups.ts";
 import { sumOf } from "../../statistics/distribution-distance.ts";
 import type { DriftReference } from "../../statistics/drift-test.ts";
 import { referenceBins } from "./signal-counts.ts";
@@ -15,40 +21,54 @@ export interface SignalReference {
 /**
  * What a signal is compared with; undefined where nothing can be: it has no values, or just as many as one group needs.
  *
- * A number that was always the same is compared like a category with that one value: what is beyond is "all others".
+ * A number that is nearly always the same is compared like a category: that value, others that are frequent enough, and "all others". In order
+ * its rare values would join it as neighbours, and could become frequent unnoticed.
  */
 export function createSignalReference(profile: SignalProfile, windowRows: number): SignalReference | undefined {
   const bins = referenceBins(profile);
   const limits = { referenceRows: sumOf(bins), windowRows };
   if (!(limits.referenceRows > 0)) return undefined;
   const numbers = profile.numeric ?? profile.score;
+  const unordered = numbers === undefined ? groupCategories(bins, limits) : groupValues(bins, limits);
   const ordered = numbers === undefined ? undefined : groupOrderedBins(bins, limits);
   if (numbers !== undefined && ordered !== undefined && ordered.groupCount > 1) {
-    const positions = groupPositions(numbers, ordered, bins);
-    const scale = Math.sqrt(numbers.m2 / Math.max(1, numbers.count - 1));
-    return {
-      profile,
-      groups: ordered,
-      drift: { counts: grouped(ordered, bins), positions, scale: scale > 0 ? scale : 1 },
-    };
+    const isBetterUnordered = unordered.groupCount > 1 && hidesBins(ordered, bins);
+    if (!isBetterUnordered) return { profile, groups: ordered, drift: orderedReference(numbers, ordered, bins) };
   }
-  const groups = numbers === undefined ? groupCategories(bins, limits) : groupOutside(bins.length);
-  if (groups.groupCount < 2) return undefined;
-  return { profile, groups, drift: { counts: grouped(groups, bins) } };
+  if (unordered.groupCount < 2) return undefined;
+  return { profile, groups: unordered, drift: { counts: grouped(unordered, bins) } };
+}
+
+function orderedReference(numbers: NumericProfile, groups: BinGroups, bins: Float64Array): DriftReference {
+  const scale = Math.sqrt(numbers.m2 / Math.max(1, numbers.count - 1));
+  return {
+    counts: grouped(groups, bins),
+    positions: groupPositions(numbers, groups, bins),
+    scale: scale > 0 ? scale : 1,
+  };
+}
+
+/** Whether most rows are in one group of several bins: what moves between these does not show. */
+function hidesBins(groups: BinGroups, bins: Float64Array): boolean {
+  const counts = grouped(groups, bins);
+  const largest = counts.indexOf(Math.max(...counts));
+  const isCrowded = bins.filter((count, i) => count > 0 && groups.groupOf[i] === largest).length > 1;
+  return isCrowded && (counts[largest] as number) > sumOf(bins) / 2; // an index of counts
+}
+
+/** Bins of a number as categories, with what is beyond the edges among all others. */
+function groupValues(bins: Float64Array, limits: GroupingLimits): BinGroups {
+  const { groupOf, groupCount } = groupCategories(
+    Float64Array.of(...bins.subarray(1), bins[0] as number), // the last one is that of all others
+    limits,
+  );
+  return { groupOf: Int32Array.of(groupOf.at(-1) as number, ...groupOf.subarray(0, -1)), groupCount };
 }
 
 function grouped(groups: BinGroups, bins: Float64Array): Float64Array {
   const counts = new Float64Array(groups.groupCount);
   sumGroups(groups, bins, counts);
   return counts;
-}
-
-/** Inside of the edges, and outside. */
-function groupOutside(bins: number): BinGroups {
-  const groupOf = new Int32Array(bins);
-  groupOf[0] = 1;
-  groupOf[bins - 1] = 1;
-  return { groupOf, groupCount: 2 };
 }
 
 /** Where the mass of each group lies: the mean of its bins' middles by their counts. What is beyond the edges counts as lying at them. */
