@@ -6,6 +6,8 @@ export class FakeMonitorClock implements MonitorClock {
   readonly #clock = new FakeClock();
   readonly #originMs = Date.UTC(2026, 0, 1) - this.#clock.now();
 
+  readonly #waits: number[] = [];
+
   nowMs(): number {
     return this.epochMsOf(this.#clock.now());
   }
@@ -19,7 +21,13 @@ export class FakeMonitorClock implements MonitorClock {
     return this.#clock.now();
   }
 
+  /** How long everybody wanted to wait. */
+  get waits(): readonly number[] {
+    return this.#waits;
+  }
+
   after(delayMs: number, callback: () => void): () => void {
+    this.#waits.push(delayMs);
     return this.#clock.after(delayMs, callback);
   }
 

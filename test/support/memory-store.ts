@@ -6,6 +6,8 @@ export class MemoryStore implements PayloadStore {
   readonly closed: string[] = [];
   /** What the next operations throw; undefined: they succeed. */
   failure: Error | undefined;
+  /** Files can be made and not written, as on a full disk. */
+  isFull = false;
   /** What writes wait for. */
   hold: Promise<void> | undefined;
   writes = 0;
@@ -19,6 +21,7 @@ export class MemoryStore implements PayloadStore {
         this.writes++;
         await this.hold;
         this.#fail();
+        if (this.isFull) throw new Error("ENOSPC: no space left on device");
         this.files.set(name, (this.files.get(name) ?? "") + Buffer.from(bytes).toString());
       },
       close: async () => void this.closed.push(name),

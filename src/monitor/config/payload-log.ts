@@ -86,7 +86,13 @@ function readRedaction(section: Section): Redaction {
   const column = { min: 0, max: 1e9, isInteger: true };
   return {
     tensors: new Set(section.texts("tensors", maxRedactions)),
-    columns: new Map(columns.keys().map((name) => [name, new Set(columns.numbers(name, column, maxRedactions))])),
+    columns: new Map(
+      columns.keys().map((name) => {
+        const hidden = columns.numbers(name, column, maxRedactions);
+        if (hidden.length === 0) throw columns.invalid(name, undefined, "a list of columns");
+        return [name, new Set(hidden)];
+      }),
+    ),
     parameters: new Set(section.texts("parameters", maxRedactions)),
     hasNoIds: section.flag("ids", false),
     hasNoTenant: section.flag("tenant", false),
@@ -106,12 +112,22 @@ export function checkRedaction({ tensors, columns }: Redaction, signature: Signa
   for (const [name, hidden] of columns) {
     const spec = specs.get(name);
     if (spec === undefined) throw refused(`payloadLog.redact.columns has '${name}', the model has ${names}`);
+    if (hasLooseColumns(spec, signature.maxBatchSize > 0)) {
+      throw refused(
+        `payloadLog.redact.columns has '${name}', whose rows have no fixed shape, [${spec.dims}]: name it under payloadLog.redact.tensors`,
+      );
+    }
     const width = widthOf(spec);
     const beyond = [...hidden].find((column) => column >= width);
     if (beyond !== undefined) {
       throw refused(`payloadLog.redact.columns.${name} has column ${beyond}, a row has columns 0 to ${width - 1}`);
     }
   }
+}
+
+/** Whether a place in a row means another thing from request to request, so that no list of places hides what is meant. */
+function hasLooseColumns({ dims }: TensorSpec, isBatched: boolean): boolean {
+  return dims.some((dimension) => dimension < 0) && (!isBatched || dims.length > 1);
 }
 
 /** Values of a row; Infinity where that differs from request to request. */

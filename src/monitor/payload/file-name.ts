@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
+
 /** Between the parts of a file's name; no encoded model name has one. */
 const separator = "@";
 
 const maxNameLength = 100;
+const hashLength = 16;
 
 /** What the names of all files of a model begin with. */
 export function filePrefix(modelName: string): string {
@@ -19,11 +22,16 @@ export function stampOf(name: string): string {
   return /^[^@]+@[^@]+@(\d{8}T\d{9}Z-\d+)\.jsonl$/.exec(name)?.[1] ?? "";
 }
 
-/** A name as part of a file's: letters, digits, dots, dashes and underscores stay, all else is percent-encoded. */
+/**
+ * A name as part of a file's: letters, digits, dots, dashes and underscores stay, all else is percent-encoded. A long one is cut and ends with a
+ * hash of the whole, so that no two models share the files of one.
+ */
 function encodeName(name: string): string {
   const encoded = encodeURIComponent(name.toWellFormed()).replace(
     /[!'()*~]/g,
     (character) => `%${character.charCodeAt(0).toString(16)}`,
   );
-  return encoded.slice(0, maxNameLength);
+  if (encoded.length <= maxNameLength) return encoded;
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, hashLength);
+  return `${encoded.slice(0, maxNameLength - hashLength - 1)}-${hash}`;
 }

@@ -2,12 +2,15 @@ import type { InferenceResponse } from "../../inference.ts";
 import { predictionIdParameter, predictionTokenOutput } from "../../outcome.ts";
 import type { RequestRecord } from "../../runtime/observer.ts";
 import type { Tensor } from "../../tensor.ts";
-import type { PayloadLogConfig } from "../config/payload-log.ts";
+import type { PayloadLogConfig, Redaction } from "../config/payload-log.ts";
 import { type CapturedTensor, captureTensor } from "./captured-tensor.ts";
 import { boundedParameters, boundedText, bytesOf, type PayloadRecord } from "./payload-record.ts";
 
 /** Share of a record's bytes that inputs may take where outputs are recorded too: outputs are mostly small, and the point of the log. */
 const inputShare = 0.75;
+
+/** The parameter that names a tenant. */
+const tenantParameter = "sluice_tenant";
 
 /** What is kept of a request between its admission and its end. */
 export interface PayloadCapture {
@@ -30,19 +33,40 @@ export function captureRequest(
   const { contents, redaction, maxRecordBytes } = config;
   const forInputs = contents.has("outputs") ? Math.floor(maxRecordBytes * inputShare) : maxRecordBytes;
   const inputs = contents.has("inputs") ? captureTensors(request.inputs, forInputs, config, isBatched) : undefined;
-  const hidden = redaction.hasNoIds ? new Set([...redaction.parameters, predictionIdParameter]) : redaction.parameters;
+  const hidden = hiddenParameters(redaction);
   const parameters = contents.has("parameters") ? boundedParameters(request.parameters, hidden) : undefined;
   const predictionId = request.parameters.get(predictionIdParameter);
   const hasId = !redaction.hasNoIds && typeof predictionId === "string" && predictionId !== "";
-  return {
-    inputs,
-    parameters,
+  const ids = {
     id: redaction.hasNoIds ? undefined : boundedText(request.id),
     predictionId: hasId ? boundedText(predictionId) : undefined,
     tenant: redaction.hasNoTenant ? undefined : context.tenant,
-    bytesLeft: maxRecordBytes - dataBytes(inputs ?? []),
-    bytes: bytesOf(inputs ?? [], parameters),
   };
+  return {
+    inputs,
+    parameters,
+    ...ids,
+    bytesLeft: maxRecordBytes - dataBytes(inputs ?? []),
+    bytes: bytesOf(inputs ?? [], parameters, Object.values(ids)),
+  };
+}
+
+/** Names of the parameters that are left out: those that are named, and those that carry an id or a tenant where these are. */
+function hiddenParameters({ parameters, hasNoIds, hasNoTenant }: Redaction): ReadonlySet<string> {
+  if (!hasNoIds && !hasNoTenant) return parameters;
+  return new Set([
+    ...parameters,
+    ...(hasNoIds ? [predictionIdParameter] : []),
+    ...(hasNoTenant ? [tenantParameter] : []),
+  ]);
+}
+
+/** Why a request failed; nothing where the text has something of it that is left out. */
+function errorText({ request, error }: RequestRecord, { redaction }: PayloadLogConfig): string {
+  const text = boundedText(error?.message ?? "");
+  const hidden = [...hiddenParameters(redaction)].map((name) => String(request.parameters.get(name) ?? ""));
+  if (redaction.hasNoIds) hidden.push(request.id);
+  return hidden.some((value) => value !== "" && text.includes(value)) ? "" : text;
 }
 
 /** Copies what is recorded of an answer. Tokens of predictions are never recorded: who has one can report outcomes. */
@@ -82,9 +106,10 @@ export function finishRecord(
   record: RequestRecord,
   model: { readonly name: string; readonly version: string },
   outputs: readonly CapturedTensor[] | undefined,
-  { atMs, hasTiming }: { readonly atMs: number; readonly hasTiming: boolean },
+  { atMs, config }: { readonly atMs: number; readonly config: PayloadLogConfig },
 ): PayloadRecord {
   const { inputs, parameters, id, predictionId, tenant, bytes } = capture;
+  const error = errorText(record, config);
   return {
     atMs,
     modelName: model.name,
@@ -94,12 +119,12 @@ export function finishRecord(
     tenant,
     rows: record.rows,
     status: record.error?.reason ?? "OK",
-    error: boundedText(record.error?.message ?? ""),
-    timing: hasTiming ? timingOf(record) : undefined,
+    error,
+    timing: config.contents.has("timing") ? timingOf(record) : undefined,
     parameters,
     inputs,
     outputs,
-    bytes: bytes + (outputs === undefined ? 0 : bytesOf(outputs)),
+    bytes: bytes + bytesOf(outputs ?? [], [], [error]),
   };
 }
 

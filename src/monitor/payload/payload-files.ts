@@ -39,12 +39,15 @@ export class PayloadFiles {
   /** Whole lines. @throws whatever the file system says; the next write begins a new file then, so that half a line stays alone */
   async write(bytes: Uint8Array): Promise<void> {
     await this.completeOld();
-    const open = this.#open ?? (await this.#begin());
+    if (this.#hasNoRoomFor(bytes.byteLength)) await this.close();
+    const open = this.#open ?? (await this.#begin(bytes.byteLength));
     try {
       await open.file.write(bytes);
       open.bytes += bytes.byteLength;
     } catch (error) {
       await this.close().catch(() => {}); // what made the write fail
+      // A disk that is full must not collect a file with every attempt.
+      if (open.bytes === 0) await this.#options.store.remove(open.name).catch(() => {});
       throw error;
     }
   }
@@ -66,9 +69,18 @@ export class PayloadFiles {
     }
   }
 
-  async #begin(): Promise<OpenFile> {
+  /** One write may be larger than a file should be: it has one of its own then. */
+  #hasNoRoomFor(bytes: number): boolean {
+    return (
+      this.#open !== undefined && this.#open.bytes > 0 && this.#open.bytes + bytes > this.#options.limits.maxFileBytes
+    );
+  }
+
+  /** @param firstBytes of the first write */
+  async #begin(firstBytes: number): Promise<OpenFile> {
     const { store, modelName, modelVersion, active, limits, clock } = this.#options;
-    for (const { name } of filesToRemove(await store.list(filePrefix(modelName)), (name) => active.has(name), limits)) {
+    const files = await store.list(filePrefix(modelName));
+    for (const { name } of filesToRemove(files, (name) => active.has(name), limits, firstBytes)) {
       await store.remove(name);
     }
     const openedMs = clock.nowMs();

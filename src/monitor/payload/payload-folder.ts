@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, stat, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { InferenceError } from "../../errors.ts";
 import type { StoredFile } from "./rotation.ts";
@@ -54,7 +54,7 @@ export class PayloadFolder implements PayloadStore {
     await this.#make();
     const names = (await readdir(this.#path)).filter((name) => name.startsWith(prefix));
     const files = names.map(async (name) => {
-      const found = await stat(join(this.#path, name)).catch(() => undefined); // removed meanwhile
+      const found = await lstat(join(this.#path, name)).catch(() => undefined); // removed meanwhile
       return found?.isFile() ? { name, bytes: found.size } : undefined;
     });
     return (await Promise.all(files)).filter((file) => file !== undefined);

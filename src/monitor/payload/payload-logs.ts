@@ -28,6 +28,11 @@ export class PayloadLogs {
     this.#clock = clock;
   }
 
+  /** Logs that are being written. */
+  get openCount(): number {
+    return this.#writers.size;
+  }
+
   open({ modelName, modelVersion, limits, ...listeners }: PayloadLogOptions): PayloadWriter {
     const clock = this.#clock;
     const files = new PayloadFiles({

@@ -43,6 +43,7 @@ class PayloadPart implements ModelPart {
   #writer: PayloadWriter | undefined;
   /** Chosen requests under way. */
   readonly #captures = new Map<RequestRecord, PayloadCapture>();
+  #isClosed = false;
 
   constructor(context: ModelPartContext, logs: PayloadLogs) {
     const { share, maxPerSecond } = context.config.payloadLog;
@@ -52,7 +53,9 @@ class PayloadPart implements ModelPart {
     this.#isBatched = context.description.signature.maxBatchSize > 0;
   }
 
+  /** A version that was replaced may go on with what it has begun: its log has ended. */
   onAdmitted(record: RequestRecord): void {
+    if (this.#isClosed) return;
     const id = record.request.parameters.get(predictionIdParameter);
     if (!this.#sampler.choose(typeof id === "string" ? id : "", record.context.arrivalTimeMs)) return;
     const capture = captureRequest(record, this.#context.config.payloadLog, this.#isBatched);
@@ -76,7 +79,7 @@ class PayloadPart implements ModelPart {
     const outputs = response && captureOutputs(response, capture, config.payloadLog, this.#isBatched);
     const written = finishRecord(capture, record, description, outputs, {
       atMs: clock.epochMsOf(record.context.arrivalTimeMs),
-      hasTiming: config.payloadLog.contents.has("timing"),
+      config: config.payloadLog,
     });
     if (this.#logs.memory.take(written.bytes - capture.bytes)) this.#openWriter().push(written);
     else {
@@ -109,6 +112,7 @@ class PayloadPart implements ModelPart {
   report(_into: ModelReportDraft): void {}
 
   close(): void {
+    this.#isClosed = true;
     for (const { bytes } of this.#captures.values()) this.#logs.memory.give(bytes);
     if (this.#captures.size > 0) this.#context.drop(monitorName, "stopped", this.#captures.size);
     this.#captures.clear();

@@ -33,9 +33,15 @@ export interface PayloadRecord {
 const maxParameters = 64;
 const maxTextLength = 1024;
 
-/** A text of a client, as much of it as a record keeps. */
+/** A text of a client, as much of it as a record keeps: a copy where it is cut, because a slice would hold on to the whole. */
 export function boundedText(text: string): string {
-  return text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength)}…`;
+  if (text.length <= maxTextLength) return text;
+  return Buffer.from(`${text.slice(0, maxTextLength)}…`, "utf16le").toString("utf16le");
+}
+
+/** Memory of a text. */
+function textBytes(text: string | undefined): number {
+  return 2 * (text?.length ?? 0);
 }
 
 /** The parameters that a record keeps, as copies. @param hidden names that it does not */
@@ -51,14 +57,19 @@ export function boundedParameters(
   return kept;
 }
 
-/** What a record holds beside its tensors: texts of clients at their longest, and what objects take. */
+/** What a record holds beside its tensors and the texts of clients: what objects take. */
 export const recordOverheadBytes = 1024;
 
-/** Memory of captured tensors and parameters. */
-export function bytesOf(tensors: readonly CapturedTensor[], parameters: PayloadRecord["parameters"] = []): number {
+/** Memory of captured tensors, parameters and texts. */
+export function bytesOf(
+  tensors: readonly CapturedTensor[],
+  parameters: PayloadRecord["parameters"] = [],
+  texts: readonly (string | undefined)[] = [],
+): number {
   let bytes = recordOverheadBytes;
   for (const { data, shape } of tensors) bytes += (data?.byteLength ?? 0) + 8 * shape.length + 128;
   for (const [name, value] of parameters)
-    bytes += 2 * name.length + (typeof value === "string" ? 2 * value.length : 16);
+    bytes += textBytes(name) + (typeof value === "string" ? textBytes(value) : 16);
+  for (const text of texts) bytes += textBytes(text);
   return bytes;
 }

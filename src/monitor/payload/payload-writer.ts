@@ -26,6 +26,9 @@ const chunkBytes = 256 * 1024;
 /** How long text is made before others run. */
 const sliceMs = 1;
 
+/** Longest wait for a file to become too old: timers cannot be set for a month. */
+const maxWaitMs = 3_600_000;
+
 const firstPauseMs = 1_000;
 const maxPauseMs = 60_000;
 
@@ -33,6 +36,8 @@ const maxPauseMs = 60_000;
 interface Chunk {
   readonly bytes: Uint8Array;
   readonly records: number;
+  /** What its records took of the memory: theirs until it is written. */
+  readonly memoryBytes: number;
 }
 
 /**
@@ -98,7 +103,9 @@ export class PayloadWriter {
     if (this.#failures > 0 && this.#queue.length > 0) {
       this.#plan(Math.min(maxPauseMs, firstPauseMs * 2 ** Math.min(this.#failures - 1, 16)));
     } else if (this.#queue.length > 0) this.#plan(gatherMs);
-    else if (completeAtMs !== undefined) this.#plan(Math.max(gatherMs, completeAtMs - clock.nowMs()));
+    else if (completeAtMs !== undefined) {
+      this.#plan(Math.min(maxWaitMs, Math.max(gatherMs, completeAtMs - clock.nowMs())));
+    }
   }
 
   /** Writes the queue, chunk by chunk, until it is empty or a write fails. Never rejects. */
@@ -108,6 +115,7 @@ export class PayloadWriter {
     while (this.#queue.length > 0) {
       const chunk = await this.#nextChunk();
       const isWritten = await this.#settle(() => files.write(chunk.bytes), chunk.records);
+      this.#options.memory.give(chunk.memoryBytes);
       if (!isWritten) return;
       this.#options.onWritten(chunk.records, chunk.bytes.byteLength);
     }
@@ -115,7 +123,7 @@ export class PayloadWriter {
 
   async #nextChunk(): Promise<Chunk> {
     const texts: string[] = [];
-    let [length, records] = [0, 0];
+    let [length, records, memoryBytes] = [0, 0, 0];
     let sliceEndMs = performance.now() + sliceMs;
     const queue = this.#queue;
     while (records < queue.length && length < chunkBytes) {
@@ -127,10 +135,10 @@ export class PayloadWriter {
         await setImmediate();
         sliceEndMs = performance.now() + sliceMs;
       }
-      this.#options.memory.give(record.bytes);
+      memoryBytes += record.bytes;
     }
     this.#queue = queue.slice(records);
-    return { bytes: Buffer.from(texts.join("")), records };
+    return { bytes: Buffer.from(texts.join("")), records, memoryBytes };
   }
 
   /** Does something to the files. @param records that are lost when it fails @returns whether it succeeded */

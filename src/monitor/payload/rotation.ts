@@ -13,6 +13,9 @@ export interface RotationLimits {
   readonly maxTotalBytes: number;
 }
 
+/** Files of a model at most, however small they are: each is looked at when another one is begun. */
+export const maxPayloadFiles = 10_000;
+
 /** Whether a file is complete before more is written to it. */
 export function isComplete(
   file: { readonly bytes: number; readonly openedMs: number },
@@ -23,22 +26,25 @@ export function isComplete(
 }
 
 /**
- * The files to remove so that another one of full size has room, oldest first. Files that are being written stay, and so does what is not of
- * the log.
+ * The files to remove so that another one of full size has room, oldest first. Files that are being written stay and will have their full size
+ * too; what is not of the log stays as well.
+ * @param firstBytes of the first write to the new file, which may be more than its full size
  */
 export function filesToRemove(
   files: readonly StoredFile[],
   isActive: (name: string) => boolean,
   { maxFileBytes, maxTotalBytes }: RotationLimits,
+  firstBytes = 0,
 ): readonly StoredFile[] {
   const own = files.filter(({ name }) => stampOf(name) !== "");
   const removable = own
     .filter(({ name }) => !isActive(name))
     .sort((a, b) => (stampOf(a.name) < stampOf(b.name) ? -1 : 1));
-  let excess = own.reduce((sum, { bytes }) => sum + bytes, 0) + maxFileBytes - maxTotalBytes;
+  const sizes = own.map(({ name, bytes }) => (isActive(name) ? Math.max(bytes, maxFileBytes) : bytes));
+  let excess = sizes.reduce((sum, bytes) => sum + bytes, 0) + Math.max(maxFileBytes, firstBytes) - maxTotalBytes;
   const removed: StoredFile[] = [];
   for (const file of removable) {
-    if (excess <= 0) break;
+    if (excess <= 0 && own.length - removed.length < maxPayloadFiles) break;
     removed.push(file);
     excess -= file.bytes;
   }

@@ -51,7 +51,23 @@ const signature: Signature = {
 test("what is to be redacted must exist, so that a misspelt name lets nothing through", () => {
   const check = (redact: string) => checkRedaction(configOf(`{ redact: ${redact} }`).redaction, signature);
   check("{ tensors: [x, y], columns: { x: [2], y: [1000] } }");
+  assert.throws(() => check("{ columns: { x: [] } }"), /columns.x is empty, expected a list of columns/);
   assert.throws(() => check("{ tensors: [z] }"), /tensors has 'z', the model has x, y/);
   assert.throws(() => check("{ columns: { z: [0] } }"), /columns has 'z'/);
   assert.throws(() => check("{ columns: { x: [3] } }"), /columns.x has column 3, a row has columns 0 to 2/);
+});
+
+test("columns are hidden only where a place in a row is always the same thing", () => {
+  const { redaction } = configOf("{ redact: { columns: { x: [3] } } }");
+  const check = (dims: number[], maxBatchSize: number) =>
+    checkRedaction(redaction, { inputs: [{ name: "x", datatype: "FP32", dims }], outputs: [], maxBatchSize });
+  check([-1], 8);
+  check([2, 2], 8);
+  check([2, 2], 0);
+  assert.throws(
+    () => check([-1, 4], 0),
+    /'x', whose rows have no fixed shape, \[-1,4\]: name it under payloadLog.redact.tensors/,
+  );
+  assert.throws(() => check([-1, 4], 8), /no fixed shape/);
+  assert.throws(() => check([-1], 0), /no fixed shape/);
 });

@@ -90,6 +90,50 @@ test("a version that goes gives back what its requests under way hold", async ()
   assert.deepEqual([logs.memory.usedBytes, drops], [0, ["payload_log stopped 1"]]);
 });
 
+test("a version that was replaced and goes on with its sequences opens no log again", () => {
+  const { part, store, logs } = subject("{ share: 1 }");
+  part?.close?.();
+  const late = record(1);
+  part?.onAdmitted?.(late);
+  part?.onAnswer?.(late, answer, 0);
+  assert.deepEqual([logs.memory.usedBytes, logs.openCount, store.files.size], [0, 0, 0]);
+});
+
+test("a tenant that is left out is in no parameter, and nothing that is left out in the text of a failure", async () => {
+  const { part, store, logs } = subject("{ share: 1, redact: { tenant: true, ids: true, parameters: [sequence_id] } }");
+  const [hidden, plain] = [record(1), record(2)];
+  const parameters = new Map<string, string | bigint>([
+    ["sluice_tenant", "acme"],
+    ["sequence_id", 4711n],
+    ["kept", "yes"],
+  ]);
+  const failed = { ...hidden, request: { ...hidden.request, parameters } };
+  part?.onAdmitted?.(failed);
+  failed.error = new InferenceError("runtime", "sequence 4711 has lost its state");
+  part?.onFailure?.(failed, 0);
+  part?.onAdmitted?.(plain);
+  plain.error = new InferenceError("runtime", "it failed");
+  part?.onFailure?.(plain, 0);
+  await logs.stop(1000);
+  const [first, second] = store.lines().map((line) => JSON.parse(line));
+  assert.deepEqual(
+    [first.parameters, first.status, first.error, first.tenant],
+    [{ kept: "yes" }, "runtime", undefined, undefined],
+  );
+  assert.equal(second.error, "it failed");
+});
+
+test("the long texts of clients are cut, let go of and counted", () => {
+  const { part, logs } = subject("{ share: 1 }", 30_000);
+  const long = "x".repeat(1_000_000);
+  const wordy = () => {
+    const base = record(1);
+    return { ...base, request: { ...base.request, id: long, parameters: new Map([["sluice_prediction_id", long]]) } };
+  };
+  for (let i = 0; i < 100; i++) part?.onAdmitted?.(wordy());
+  assert.ok(logs.memory.usedBytes > 20_000, String(logs.memory.usedBytes));
+});
+
 test("there is no part without a share, nor without the server's folder, which is said", () => {
   assert.equal(subject("{ share: 0 }").part, undefined);
   const { context, logged } = subject("{ share: 1 }");

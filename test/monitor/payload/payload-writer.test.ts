@@ -8,9 +8,9 @@ import { PayloadWriter } from "../../../src/monitor/payload/payload-writer.ts";
 import { FakeMonitorClock } from "../../support/fake-monitor-clock.ts";
 import { MemoryStore } from "../../support/memory-store.ts";
 
-const limits = { maxFileBytes: 2_000, maxFileMs: 60_000, maxTotalBytes: 6_000 };
+const defaultLimits = { maxFileBytes: 2_000, maxFileMs: 60_000, maxTotalBytes: 6_000 };
 
-function subject() {
+function subject(limits = defaultLimits) {
   const clock = new FakeMonitorClock();
   const store = new MemoryStore();
   const memory = new PayloadMemory(10_000);
@@ -39,7 +39,7 @@ function subject() {
     for (let i = 0; i < 50; i++) await setImmediate();
   };
   const rowsWritten = () => store.lines().map((line) => JSON.parse(line).rows);
-  return { store, memory, events, written, writer, push, pass, rowsWritten };
+  return { clock, store, memory, events, written, writer, push, pass, rowsWritten };
 }
 
 function recordOf(rows: number): PayloadRecord {
@@ -101,6 +101,43 @@ test("a file becomes complete by its age although nothing more comes", async () 
   assert.equal(store.closed.length, 1);
 });
 
+test("a file may be open for longer than a timer can be set", async () => {
+  const { push, pass, clock } = subject({ ...defaultLimits, maxFileMs: 30 * 86_400_000 });
+  push();
+  for (let hour = 0; hour < 3; hour++) await pass(3_600_000);
+  const { waits } = clock;
+  assert.ok(waits.length > 0 && waits.every((ms) => ms < 2 ** 31), String(waits));
+  assert.ok(waits.length < 6, String(waits.length));
+});
+
+test("a disk that stays full collects no files", async () => {
+  const { push, pass, store } = subject();
+  store.isFull = true;
+  for (let minute = 0; minute < 30; minute++) {
+    push();
+    await pass(60_000);
+  }
+  assert.ok(store.writes > 10);
+  assert.deepEqual([...store.files.keys()], []);
+});
+
+test("no file is larger than it should be but for a write that has one of its own, and the total counts that", async () => {
+  const { push, pass, store } = subject();
+  const sizes = () => [...store.files.values()].map((text) => text.length);
+  for (let i = 0; i < 40; i++) {
+    for (let j = 0; j < 15; j++) push(); // about 1,100 bytes in one write
+    await pass(200);
+  }
+  assert.ok(
+    sizes().every((size) => size <= defaultLimits.maxFileBytes),
+    String(sizes()),
+  );
+  for (let j = 0; j < 60; j++) push(); // more than a file, less than all of them
+  await pass(200);
+  const total = sizes().reduce((sum, size) => sum + size, 0);
+  assert.ok(Math.max(...sizes()) > defaultLimits.maxFileBytes && total <= defaultLimits.maxTotalBytes, String(sizes()));
+});
+
 test("a full disk costs records that are counted, one log line, and nothing else; then all goes on", async () => {
   const { push, pass, store, memory, events, rowsWritten } = subject();
   push();
@@ -125,18 +162,18 @@ test("a full disk costs records that are counted, one log line, and nothing else
 });
 
 test("while a write hangs, records wait as far as there is memory", async () => {
-  const { push, pass, store, memory, writer, rowsWritten } = subject();
+  const { push, pass, store, memory, writer, rowsWritten } = subject({ ...defaultLimits, maxTotalBytes: 20_000 });
   const { promise, resolve } = Promise.withResolvers<void>();
   store.hold = promise;
   push();
   await pass(200);
-  for (let i = 0; i < 100; i++) push();
+  for (let i = 0; i < 99; i++) push();
   await pass(10_000);
-  assert.equal(memory.usedBytes, 10_000);
+  assert.equal(memory.usedBytes, 10_000, "what is being written is still there");
   assert.equal(memory.take(1), false, "the next request is not captured");
   resolve();
   await writer.close();
-  assert.equal(rowsWritten().length, 101);
+  assert.equal(rowsWritten().length, 100);
   assert.equal(memory.usedBytes, 0);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileName, filePrefix, stampOf } from "../../../src/monitor/payload/file-name.ts";
-import { filesToRemove, isComplete } from "../../../src/monitor/payload/rotation.ts";
+import { filesToRemove, isComplete, maxPayloadFiles } from "../../../src/monitor/payload/rotation.ts";
 
 const limits = { maxFileBytes: 100, maxFileMs: 1000, maxTotalBytes: 400 };
 
@@ -28,6 +28,17 @@ test("the oldest files of a model go until a full one has room; what is written 
   );
 });
 
+test("files that others write at the moment count as full ones, and there are only so many, however small", () => {
+  const named = (count: number, bytes: number) =>
+    Array.from({ length: count }, (_, ms) => ({ name: fileName("m", "1", ms, 0), bytes }));
+  const three = named(3, 100);
+  const young = fileName("m", "2", 9, 0);
+  const removed = filesToRemove([...three, { name: young, bytes: 1 }], (name) => name === young, limits);
+  assert.deepEqual(removed.length, 1);
+  assert.equal(filesToRemove(named(maxPayloadFiles + 2, 0), () => false, limits).length, 3);
+  assert.equal(filesToRemove(three, () => false, limits, 250).length, 2, "a first write of more than a file");
+});
+
 test("names of files tell model, version and time, whatever the model is called", () => {
   assert.equal(fileName("m", "1", Date.UTC(2026, 0, 2, 3, 4, 5, 6), 7), "m@1@20260102T030405006Z-7.jsonl");
   for (const name of ["a@b", "../x", "a/b", "日本", "*", "a b", "\ud800", "~", "x".repeat(300)]) {
@@ -36,5 +47,7 @@ test("names of files tell model, version and time, whatever the model is called"
     assert.ok(file.startsWith(filePrefix(name)) && stampOf(file) !== "");
     assert.ok(file.length < 200);
   }
+  const long = (end: string) => filePrefix(`${"日本".repeat(20)}${end}`);
+  assert.notEqual(long("a"), long("b"), "no two long names share a file");
   assert.ok(!fileName("a.b", "1", 0, 0).startsWith(filePrefix("a")), "no model has the files of another");
 });
