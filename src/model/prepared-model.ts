@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { InferenceError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { classifierLabels } from "./classifier-labels.ts";
 import { takeOutDefaults } from "./default-inputs.ts";
 import { inlineExternalData } from "./external-data.ts";
 import { checkModel, type OnnxLimits } from "./onnx-check.ts";
@@ -37,17 +38,18 @@ export function prepareModel(file: string, limits: OnnxLimits, listedInputs: rea
   const model = decodeModel(original);
   const externalFiles = summarizeModel(model).externalFiles;
   const external = inlineExternalData(model, dirname(file), limits.maxBytes - original.length);
-  const classNames = takeOffZipMaps(model);
+  const zipMaps = takeOffZipMaps(model);
   const isLocaleReplaced = process.platform === "linux" && useNeutralLocale(model) > 0;
   checkModel(model, limits);
   const summary = { ...summarizeModel(model), externalFiles };
   const defaults = takeOutDefaults(model, listedInputs);
-  const isRewritten = external.tensors > 0 || classNames.length > 0 || isLocaleReplaced || defaults.length > 0;
+  const zipped = new Set(zipMaps.map(([output]) => output));
+  const isRewritten = external.tensors > 0 || zipMaps.length > 0 || isLocaleReplaced || defaults.length > 0;
   return {
     bytes: isRewritten ? encodeModel(model) : original,
     sha256,
     summary,
-    classNames,
+    classNames: [...zipMaps, ...classifierLabels(model).filter(([output]) => !zipped.has(output))],
     defaults,
   };
 }

@@ -57,12 +57,13 @@ function uses(node: OnnxNode, name: string | undefined): boolean {
   );
 }
 
-/** Labels as text: strings as they are, integers in decimal. */
-function classNamesOf(zipMap: OnnxNode): string[] {
-  const attribute = (name: string): OnnxAttribute | undefined => zipMap.attribute.find((item) => item.name === name);
+/** Labels that a ZipMap or a classifier holds, as text: strings as they are, integers in decimal. */
+export function classNamesOf(node: OnnxNode): string[] {
+  const attribute = (name: string): OnnxAttribute | undefined => node.attribute.find((item) => item.name === name);
   const strings = attribute("classlabels_strings")?.strings ?? [];
   if (strings.length > 0) return strings.map((bytes) => Buffer.from(bytes).toString("utf8"));
-  return (attribute("classlabels_int64s")?.ints ?? []).map((label) => label.toString());
+  const integers = attribute("classlabels_int64s") ?? attribute("classlabels_ints");
+  return (integers?.ints ?? []).map((label) => label.toString());
 }
 
 /** What the file says about the values of the main graph, by name. */

@@ -38,14 +38,16 @@ export interface OutcomeSink {
   readonly layout: PredictionLayout;
   /** How old a prediction may be when its truth arrives, milliseconds. */
   readonly labelHorizonMs: number;
-  /** A prediction and its truth. `receivedAtMs`: epoch milliseconds. */
+  /** A prediction and its truth. `receivedAtMs`: epoch milliseconds; no prediction is of later. */
   record(prediction: Prediction, truth: Truth, weight: number, receivedAtMs: number): void;
-  /** Another truth about a prediction that was recorded before: in windows it takes the old one's place, counters only count it. */
+  /** Another truth about a prediction that was recorded before, at `previous.atMs`: in windows it takes the old one's place, counters only count it. */
   correct(prediction: Prediction, previous: PreviousTruth, truth: Truth, weight: number, receivedAtMs: number): void;
 }
 
 /** What was recorded of a prediction that is corrected now. */
 export interface PreviousTruth {
+  /** Time of the prediction that it was recorded under, epoch milliseconds. */
+  readonly atMs: number;
   readonly truth: Truth;
   readonly weight: number;
 }

@@ -14,7 +14,7 @@ it("others hear of every record, but not of corrections, and the sink of both", 
   const heard: unknown[] = [];
   const outcomes = new HeardOutcomes(sink, (...outcome) => heard.push(outcome));
   outcomes.record(prediction, 1, 2, 9);
-  outcomes.correct(prediction, { truth: 1, weight: 2 }, 0, 1, 10);
+  outcomes.correct(prediction, { truth: 1, weight: 2, atMs: 5 }, 0, 1, 10);
   assert.deepEqual(heard, [[prediction, 1, 2, 9]]);
   assert.equal(sink.outcomes.length, 2);
   const { modelName, modelVersion, layout, labelHorizonMs } = outcomes;

@@ -33,6 +33,7 @@ export class QualitySubject {
   readonly clock = new FakeMonitorClock();
   readonly registry = new SeriesRegistry(() => this.clock.nowMs());
   readonly drops: string[] = [];
+  readonly logged: string[] = [];
   readonly part: QualityPart<unknown>;
   readonly #outputs: readonly TensorSpec[];
 
@@ -57,7 +58,7 @@ export class QualitySubject {
       sampler: new RowSampler(config.quality.maxRowsPerSecond),
       alerts: new AlertBoard(),
       drop: (monitor, reason) => this.drops.push(`${monitor} ${reason}`),
-      report: () => {},
+      report: (_level, message, { reason }) => void this.logged.push(`${message}: ${reason}`),
     };
     this.#outputs = outputs;
     this.part = createQualityPart(context) as QualityPart<unknown>; // a task is known
@@ -76,9 +77,14 @@ export class QualitySubject {
     this.part.outcomes.record(this.#predicted(prediction, agoMs), truth, weight, this.clock.nowMs());
   }
 
-  /** A truth about it was wrong. */
-  correct(prediction: Partial<Prediction>, previous: Truth, truth: Truth, { agoMs = 0, weight = 1 } = {}): void {
-    const before = { truth: previous, weight };
+  /** A truth about it was wrong. @param countedAgoMs when the wrong one was recorded under */
+  correct(
+    prediction: Partial<Prediction>,
+    previous: Truth,
+    truth: Truth,
+    { agoMs = 0, weight = 1, countedAgoMs = agoMs }: { agoMs?: number; weight?: number; countedAgoMs?: number } = {},
+  ): void {
+    const before = { truth: previous, weight, atMs: this.clock.nowMs() - countedAgoMs };
     this.part.outcomes.correct(this.#predicted(prediction, agoMs), before, truth, weight, this.clock.nowMs());
   }
 

@@ -21,12 +21,14 @@ export class PredictionReader {
   readonly #positiveClass: number;
   readonly #threshold: number;
   readonly #isRegression: boolean;
+  readonly #areLabelsGuessed: boolean;
   readonly #prediction: { atMs: number; predictedClass: number; readonly values: Float32Array };
 
   constructor(task: ModelTask, signature: Signature) {
     const { labelOutput, scoresOutput, valueOutput, labels, width } = task;
     this.layout = { task: task.task, width, labels };
     this.#isBatched = signature.maxBatchSize > 0;
+    this.#areLabelsGuessed = task.areLabelsGuessed;
     this.#isRegression = task.task === "regression";
     this.#positiveClass = task.positiveClass;
     this.#threshold = task.threshold;
@@ -59,6 +61,11 @@ export class PredictionReader {
     this.#numbers?.read(row, prediction.values);
     prediction.predictedClass = this.#classOf(row);
     return prediction;
+  }
+
+  /** A label that was read and is none of the guessed ones, which are wrong then; undefined: there was none, or the labels were listed. */
+  get strayLabel(): number | undefined {
+    return this.#areLabelsGuessed ? this.#label?.strayNumber : undefined;
   }
 
   /** Forgets the response, whose memory belongs to somebody else. */
@@ -161,6 +168,8 @@ class LabelOutput {
   readonly #byNumber: ReadonlyMap<number, number> | undefined;
   readonly #texts: TextIndex;
   readonly #elements = new TextElements();
+  /** The first number that was none of the classes. */
+  strayNumber: number | undefined;
   #data: Uint8Array = noData;
 
   constructor(name: string, labels: readonly string[], datatype: Datatype) {
@@ -189,8 +198,10 @@ class LabelOutput {
       return this.#texts.find(this.#data, this.#elements.start, this.#elements.end);
     }
     const value = this.#read(this.#data, row * this.#itemBytes);
-    if (this.#byNumber !== undefined) return this.#byNumber.get(value) ?? -1;
-    return value >= 0 && value < this.#classes ? value : -1;
+    const isIndex = value >= 0 && value < this.#classes;
+    const found = this.#byNumber === undefined ? (isIndex ? value : -1) : (this.#byNumber.get(value) ?? -1);
+    if (found < 0) this.strayNumber ??= value;
+    return found;
   }
 
   close(): void {

@@ -25,6 +25,8 @@ export interface ModelTask {
   readonly valueOutput: string | undefined;
   /** Class labels in the order of their index; empty: a regression. */
   readonly labels: readonly string[];
+  /** Nobody has listed the labels: they are called by their index, which another label of the model's output proves wrong. */
+  readonly areLabelsGuessed: boolean;
   /** Index of the positive class of a binary model; -1: it has none. */
   readonly positiveClass: number;
   readonly threshold: number;
@@ -112,7 +114,13 @@ function regressionTask({ config, signature, roles: { value } }: Surroundings): 
   if (width > maxRegressionOutputs) {
     throw refused(`output '${value.name}' has ${width} numbers a row, at most ${maxRegressionOutputs} can be watched`);
   }
-  const none = { labelOutput: undefined, scoresOutput: undefined, labels: [], positiveClass: -1 };
+  const none = {
+    labelOutput: undefined,
+    scoresOutput: undefined,
+    labels: [],
+    areLabelsGuessed: false,
+    positiveClass: -1,
+  };
   return { ...none, task: "regression", valueOutput: value.name, threshold: config.threshold, width };
 }
 
@@ -122,7 +130,7 @@ function classificationTask({ config, signature, roles, profileLabels }: Surroun
     throw refused("the task is a classification: outputs.label or outputs.scores has to name an output");
   }
   const columns = scores === undefined ? 0 : (columnCount(scores, signature) ?? 0);
-  const labels = labelsOf(config, roles, columns, profileLabels);
+  const { labels, areLabelsGuessed } = labelsOf(config, roles, columns, profileLabels);
   if (labels.length < 2) {
     throw refused("nothing says which classes there are: 'labels' has to list them in the order of their index");
   }
@@ -141,25 +149,29 @@ function classificationTask({ config, signature, roles, profileLabels }: Surroun
     scoresOutput: scores?.name,
     valueOutput: undefined,
     labels,
+    areLabelsGuessed,
     positiveClass: positiveClass(config, labels),
     threshold: config.threshold,
     width: columns,
   };
 }
 
-/** What lists the classes: monitor.yaml, the reference profile, a label file or ZipMap, or the number of scores. */
+/** What lists the classes: monitor.yaml, the reference profile, a label file or the model file, or the number of scores. */
 function labelsOf(
   { labels }: MonitorConfig,
   { label, scores }: OutputRoles,
   columns: number,
   profileLabels: readonly string[],
-): readonly string[] {
-  if (labels.length > 0) return labels;
-  if (profileLabels.length > 0) return profileLabels;
-  const listed = scores?.labels ?? label?.labels;
-  if (listed !== undefined) return listed;
-  if (label?.datatype === "BYTES") return []; // texts, and nobody knows which
-  return Array.from({ length: columns === 1 ? 2 : columns }, (_, index) => String(index));
+): Pick<ModelTask, "labels" | "areLabelsGuessed"> {
+  // A profile calls classes by their index where nobody told it more.
+  const isProfileGuessed = profileLabels.every((name, index) => name === String(index));
+  const fromProfile = isProfileGuessed ? [] : profileLabels;
+  const listed = [labels, fromProfile, scores?.labels ?? label?.labels ?? []].find(({ length }) => length > 0);
+  if (listed !== undefined) return { labels: listed, areLabelsGuessed: false };
+  if (profileLabels.length > 0) return { labels: profileLabels, areLabelsGuessed: true };
+  if (label?.datatype === "BYTES") return { labels: [], areLabelsGuessed: true }; // texts, and nobody knows which
+  const indices = Array.from({ length: columns === 1 ? 2 : columns }, (_, index) => String(index));
+  return { labels: indices, areLabelsGuessed: true };
 }
 
 function positiveClass({ positiveClass: name }: MonitorConfig, labels: readonly string[]): number {

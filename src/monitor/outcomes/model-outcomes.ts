@@ -1,5 +1,5 @@
 import type { OutcomeStatus } from "../../outcome.ts";
-import type { OutcomeSink, PreviousTruth, Truth } from "../prediction.ts";
+import type { OutcomeSink, PreviousTruth } from "../prediction.ts";
 import { hashId, hashWords, isSampled } from "./id-hash.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { addOutcome, createOutcomeCounts, type OutcomeCounts } from "./outcome-counts.ts";
@@ -106,7 +106,7 @@ export class ModelOutcomes {
   }
 
   /** Remembers what a token reported; without memory for it a second report counts again. */
-  setReported(key: Uint32Array, truth: Truth, weight: number): void {
+  setReported(key: Uint32Array, truth: PreviousTruth): void {
     if (this.#reported === undefined) {
       const { layout } = this.sink;
       if (!this.#take(reportedTokensBytes(layout))) {
@@ -115,7 +115,7 @@ export class ModelOutcomes {
       }
       this.#reported = new ReportedTokens(layout);
     }
-    this.#reported.setTruth(key, truth, weight);
+    this.#reported.setTruth(key, truth);
   }
 
   count(status: OutcomeStatus): void {

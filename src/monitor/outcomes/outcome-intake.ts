@@ -1,5 +1,5 @@
 import { maxPredictionIdLength, type Outcome, type OutcomeResult, type OutcomeStatus } from "../../outcome.ts";
-import type { Prediction, PreviousTruth, Truth } from "../prediction.ts";
+import type { Prediction, PreviousTruth } from "../prediction.ts";
 import { hashId, hashWords } from "./id-hash.ts";
 import type { ModelOutcomes } from "./model-outcomes.ts";
 import type { OutcomeModels } from "./outcome-models.ts";
@@ -31,7 +31,7 @@ interface KnownRow {
   readonly model: ModelOutcomes;
   readonly prediction: Prediction;
   readonly previous: PreviousTruth | undefined;
-  remember(truth: Truth, weight: number): void;
+  remember(truth: PreviousTruth): void;
 }
 
 /** A result, and the model that it counts for. */
@@ -124,7 +124,7 @@ export class OutcomeIntake {
       model,
       prediction: predictionOf(token, model),
       previous: model.reportedBy(token.key),
-      remember: (truth, weight) => model.setReported(token.key, truth, weight),
+      remember: (truth) => model.setReported(token.key, truth),
     };
   }
 }
@@ -182,7 +182,7 @@ function readKept(model: ModelOutcomes, key: Uint32Array, row: number): KnownRow
     model,
     prediction,
     previous: store.truthOf(place, row),
-    remember: (truth, weight) => store.setTruth(place, row, truth, weight),
+    remember: (truth) => store.setTruth(place, row, truth),
   };
 }
 
@@ -218,9 +218,11 @@ function settle(row: KnownRow, outcome: Outcome, nowMs: number): Refusal {
   if (previous !== undefined && !isCorrection) {
     return refusal("DUPLICATE", "there is a truth about this row already: set correction to replace it", model);
   }
+  // The clock of the server that made the prediction may be ahead. What was recorded under one time is corrected there, not where it lies by now.
+  prediction.atMs = previous?.atMs ?? Math.min(prediction.atMs, nowMs);
   if (previous === undefined) sink.record(prediction, truth, weight, nowMs);
   else sink.correct(prediction, previous, truth, weight, nowMs);
-  row.remember(truth, weight);
+  row.remember({ truth, weight, atMs: prediction.atMs });
   return { model, status: previous === undefined ? "ACCEPTED" : "CORRECTED", message: "" };
 }
 

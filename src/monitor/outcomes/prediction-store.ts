@@ -1,4 +1,4 @@
-import type { Prediction, PredictionLayout, PreviousTruth, Truth } from "../prediction.ts";
+import type { Prediction, PredictionLayout, PreviousTruth } from "../prediction.ts";
 import { KeyRing, keyPlaceBytes } from "./key-ring.ts";
 import { clearTruth, createTruthRecord, readTruth, recordTruth, type TruthRecord, truthBytes } from "./truth-record.ts";
 
@@ -116,8 +116,8 @@ export class PredictionStore {
   }
 
   /** Remembers what was reported about a row. */
-  setTruth(place: number, row: number, truth: Truth, weight: number): void {
-    recordTruth(this.#truths, this.#rowAt(this.#firstRows[place] ?? 0, row), truth, weight);
+  setTruth(place: number, row: number, truth: PreviousTruth): void {
+    recordTruth(this.#truths, this.#rowAt(this.#firstRows[place] ?? 0, row), truth);
   }
 
   /** Whether an earlier prediction has the id and may still get its truth. One beyond the horizon loses it, with all that is older. */

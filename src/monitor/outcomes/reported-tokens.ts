@@ -1,4 +1,4 @@
-import type { PredictionLayout, PreviousTruth, Truth } from "../prediction.ts";
+import type { PredictionLayout, PreviousTruth } from "../prediction.ts";
 import { KeyRing, keyPlaceBytes } from "./key-ring.ts";
 import { createTruthRecord, readTruth, recordTruth, type TruthRecord, truthBytes } from "./truth-record.ts";
 
@@ -30,9 +30,9 @@ export class ReportedTokens {
   }
 
   /** Remembers what was reported by a token. */
-  setTruth(key: Uint32Array, truth: Truth, weight: number): void {
+  setTruth(key: Uint32Array, truth: PreviousTruth): void {
     const known = this.#keys.find(key);
-    recordTruth(this.#truths, known < 0 ? this.#keys.add(key) : known, truth, weight);
+    recordTruth(this.#truths, known < 0 ? this.#keys.add(key) : known, truth);
   }
 }
 

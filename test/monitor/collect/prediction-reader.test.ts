@@ -117,3 +117,18 @@ test("an answer without the outputs that tell it, or of another form, has no pre
   assert.equal(reader.open(responseOf(label, tensorOf("probabilities", "FP32", [2, 3], [1, 2, 3, 4, 5, 6])), 5), 0);
   assert.equal(reader.open(responseOf(tensorOf("label", "INT64", [1], [1]), scores), 5), 0);
 });
+
+test("labels that nobody has listed are guessed, and so are those of a profile that only counts: what the model lists comes before", () => {
+  const plain = signatureOf([specOf("label", "INT64", []), specOf("probabilities", "FP32", [3])]);
+  const named = signatureOf([specOf("label", "INT64", []), specOf("probabilities", "FP32", [3], ["1", "2", "3"])]);
+  const find = (signature: Signature, profile: string[], yaml = "") => {
+    const { task } = findTask(readMonitorConfig(yaml), { signature }, profile);
+    return [task?.areLabelsGuessed, ...(task?.labels ?? [])];
+  };
+  const counted = ["0", "1", "2"];
+  assert.deepEqual(find(plain, []), [true, ...counted]);
+  assert.deepEqual(find(plain, counted), [true, ...counted]);
+  assert.deepEqual(find(plain, ["a", "b", "c"]), [false, "a", "b", "c"]);
+  assert.deepEqual(find(plain, [], "labels: ['0', '1', '2']"), [false, ...counted]);
+  assert.deepEqual(find(named, counted), [false, "1", "2", "3"]);
+});

@@ -78,6 +78,25 @@ test("a token is joined without anything kept, and a second report of it is a du
   );
 });
 
+test("a token of a server whose clock is ahead is corrected where it was recorded, whatever the time is by then", () => {
+  const subject = new OutcomeSubject();
+  const sink = new RecordingSink();
+  subject.open(sink);
+  const toldMs = subject.nowMs;
+  subject.nowMs += 90_000;
+  const predictionToken = subject.token(sink);
+  subject.nowMs = toldMs;
+  assert.equal(subject.status({ predictionToken, classIndex: 0 }), "ACCEPTED");
+  for (const laterMs of [120_000, 240_000, -5_000]) {
+    subject.nowMs = toldMs + laterMs;
+    assert.equal(subject.status({ predictionToken, classIndex: 1, isCorrection: true }), "CORRECTED");
+  }
+  assert.deepEqual(
+    sink.outcomes.map(({ atMs }) => atMs),
+    [toldMs, toldMs, toldMs, toldMs],
+  );
+});
+
 test("a token of another server with the same key counts; a restart forgets what was reported", () => {
   const sink = new RecordingSink();
   const predictionToken = new OutcomeSubject().token(sink);
@@ -239,7 +258,7 @@ test("memory is bounded over all models: a store takes half of what is left at m
     [small, large, late, later].map(({ joinableRows }) => joinableRows),
     [1, 1, 0, 0],
   );
-  assert.deepEqual(subject.reduced, [1_989]); // (400,000 - 1,500 * 73) / 2 / 73
+  assert.deepEqual(subject.reduced, [1_719]); // (400,000 - 1,500 * 81) / 2 / 81
   assert.deepEqual(subject.drops, [
     { reason: "memory", rows: 1 },
     { reason: "memory", rows: 1 },
@@ -251,9 +270,9 @@ test("a configuration that cannot fit is refused with the value and the limit, t
   const { layout } = new RecordingSink();
   assert.throws(
     () => models.check(layout, { sampleRate: 1, maxPredictions: 1_000_000 }),
-    /quality.maxPredictions is 1000000, which takes 73000000 bytes: one model version may take half of the 200000 of --max-prediction-bytes, which is enough for 1369/,
+    /quality.maxPredictions is 1000000, which takes 81000000 bytes: one model version may take half of the 200000 of --max-prediction-bytes, which is enough for 1234/,
   );
-  models.check(layout, { sampleRate: 1, maxPredictions: 1_369 });
+  models.check(layout, { sampleRate: 1, maxPredictions: 1_234 });
   models.check({ task: "multiclass", width: 1_000, labels: [] }, { sampleRate: 1, maxPredictions: 100_000 });
 });
 

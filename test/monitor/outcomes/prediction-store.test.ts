@@ -31,7 +31,7 @@ interface Kept {
   readonly id: string;
   readonly atMs: number;
   readonly rows: number;
-  readonly truths: Map<number, { truth: number; weight: number }>;
+  readonly truths: Map<number, { truth: number; weight: number; atMs: number }>;
 }
 
 /** The store as a list: the oldest first. */
@@ -88,8 +88,8 @@ test("the store keeps what a plain list of the same size keeps: rows, truths, ev
         assert.equal(store.keep(keyOf(`${id}`), nowMs, rows, readRows(nowMs)), model.keep(`${id}`, nowMs, rows));
         const known = model.entries.find((entry) => entry.id === `${truthOf}`);
         if (known !== undefined && truthRow < known.rows) {
-          known.truths.set(truthRow, { truth, weight });
-          store.setTruth(store.find(keyOf(`${truthOf}`)), truthRow, truth, weight);
+          known.truths.set(truthRow, { truth, weight, atMs: nowMs });
+          store.setTruth(store.find(keyOf(`${truthOf}`)), truthRow, { truth, weight, atMs: nowMs });
         }
         for (const entry of model.entries) {
           const place = store.find(keyOf(entry.id));
@@ -115,10 +115,10 @@ test("a regression's truths are kept whole, and handed out as copies", () => {
   const store = new PredictionStore(layout, 10, horizonMs);
   store.keep(keyOf("a"), 0, 2, () => {});
   const place = store.find(keyOf("a"));
-  store.setTruth(place, 1, Float64Array.of(1, 2, 0.1), 2);
+  store.setTruth(place, 1, { truth: Float64Array.of(1, 2, 0.1), weight: 2, atMs: 7 });
   const known = store.truthOf(place, 1);
-  assert.deepEqual(known, { truth: Float64Array.of(1, 2, 0.1), weight: 2 });
-  store.setTruth(place, 1, Float64Array.of(4, 5, 6), 1);
+  assert.deepEqual(known, { truth: Float64Array.of(1, 2, 0.1), weight: 2, atMs: 7 });
+  store.setTruth(place, 1, { truth: Float64Array.of(4, 5, 6), weight: 1, atMs: 7 });
   assert.deepEqual(known?.truth, Float64Array.of(1, 2, 0.1));
 });
 
@@ -129,7 +129,7 @@ test("ten times the predictions take no more memory than the store said", () => 
   for (let i = 0; i < 10 * maxRows; i++) store.keep(keyOf(`id ${i}`), i, 1, () => {});
   assert.equal(store.counts.rows, maxRows);
   assert.equal(store.counts.evictedRows, 9 * maxRows);
-  assert.equal(predictionStoreBytes(layout, maxRows), maxRows * (48 + 4 + 32 + 9 + 64));
+  assert.equal(predictionStoreBytes(layout, maxRows), maxRows * (48 + 4 + 32 + 17 + 64));
 });
 
 test("which predictions are kept goes by SHA-256 of the id alone", () => {

@@ -37,6 +37,18 @@ export interface QualityEvaluation {
   readonly predictedCounts: readonly number[];
 }
 
+/** Where nothing can be said. */
+export const noQuality: QualityEvaluation = {
+  window: undefined,
+  fromMs: undefined,
+  metrics: [],
+  confusion: undefined,
+  calibration: [],
+  estimates: [],
+  windowEstimates: [],
+  predictedCounts: [],
+};
+
 type SeenWindow<Judged> = QualityWindow<Judged, SeenPredictions>;
 
 export function evaluateQuality<Judged>(sources: QualitySources<Judged>, nowMs: number): QualityEvaluation {

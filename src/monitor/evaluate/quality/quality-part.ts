@@ -12,7 +12,13 @@ import { LabelDelays } from "./label-delays.ts";
 import type { OutcomeSeries } from "./outcome-series.ts";
 import type { PredictionSeries } from "./prediction-series.ts";
 import { QualityBlocks } from "./quality-blocks.ts";
-import { evaluateQuality, type QualityEvaluation, type QualitySources, toMetric } from "./quality-evaluation.ts";
+import {
+  evaluateQuality,
+  noQuality,
+  type QualityEvaluation,
+  type QualitySources,
+  toMetric,
+} from "./quality-evaluation.ts";
 import { observeQuality } from "./quality-gauges.ts";
 import { QualityHistory } from "./quality-history.ts";
 import type { QualityMeasure } from "./quality-measure.ts";
@@ -63,6 +69,8 @@ export class QualityPart<Judged> implements ModelPart {
   #evaluation: QualityEvaluation | undefined;
   #evaluatedMs = 0;
   #hasGauges = false;
+  /** Why nothing is said of the quality any more: the classes are others than was guessed. */
+  #withheldNote: string | undefined;
   /** Something has happened since the evaluation. */
   #isStale = true;
 
@@ -115,6 +123,18 @@ export class QualityPart<Judged> implements ModelPart {
     this.#isStale = true;
     const watch = this.#parts.classes?.watch;
     if (watch !== undefined) this.#look(watch, rows, response, atMs);
+    this.#checkLabels();
+  }
+
+  /** A label that is none of the guessed ones: all classes may be paired with the wrong scores and truths. */
+  #checkLabels(): void {
+    const { strayLabel, layout } = this.#reader;
+    if (strayLabel === undefined || this.#withheldNote !== undefined) return;
+    const guessed = layout.labels.slice(0, 5).join(", ") + (layout.labels.length > 5 ? ", ..." : "");
+    this.#withheldNote = `labels: must be listed in monitor.yaml, saw ${strayLabel}, which is none of the guessed ${guessed}`;
+    const { description, report } = this.#context;
+    const { name: model, version } = description;
+    report("warn", "quality is no longer watched", { model, version, reason: this.#withheldNote });
   }
 
   /** Predicted rows: a request to a model without a batch dimension counts as one row, but its answer may hold several. */
@@ -142,7 +162,8 @@ export class QualityPart<Judged> implements ModelPart {
   }
 
   onBlockEnd(nowMs: number): void {
-    this.#blocks.endBlocks(nowMs, (seen) => this.#parts.classes?.series.add(seen));
+    const isWithheld = this.#withheldNote !== undefined;
+    this.#blocks.endBlocks(nowMs, (seen) => isWithheld || this.#parts.classes?.series.add(seen));
     this.#isStale = true;
   }
 
@@ -156,7 +177,7 @@ export class QualityPart<Judged> implements ModelPart {
     into.quality = {
       ...into.quality,
       task: task?.task ?? "",
-      note: taskNote,
+      note: this.#withheldNote ?? taskNote,
       labels: this.#parts.classes?.rules.labels ?? [],
       predictions: this.#predictions.value,
       ...(coverage === undefined ? {} : { label_coverage: coverage }),
@@ -169,7 +190,7 @@ export class QualityPart<Judged> implements ModelPart {
       estimates: evaluation.estimates.map((metric) => toMetric(metric, expected)),
       window_estimates: evaluation.windowEstimates.map((metric) => toMetric(metric, expected)),
       estimates_calibrated: this.#parts.classes?.watch.isCalibrated ?? false,
-      history: this.#history.points(evaluation.fromMs, nowMs),
+      history: this.#withheldNote === undefined ? this.#history.points(evaluation.fromMs, nowMs) : [],
       predicted_counts: evaluation.predictedCounts,
       min_samples: config.quality.minSamples,
     };
@@ -177,6 +198,7 @@ export class QualityPart<Judged> implements ModelPart {
 
   /** @param maxAgeMs an evaluation up to so old will do */
   #evaluate(nowMs: number, maxAgeMs: number): QualityEvaluation {
+    if (this.#withheldNote !== undefined) return noQuality;
     const { blockMs } = this.#blocks;
     const isSameBlock = Math.floor(nowMs / blockMs) === Math.floor(this.#evaluatedMs / blockMs);
     const isFresh = isSameBlock && (!this.#isStale || nowMs - this.#evaluatedMs < maxAgeMs);
@@ -208,6 +230,7 @@ export class QualityPart<Judged> implements ModelPart {
 
   #record(prediction: Prediction, truth: Truth, givenWeight: number, receivedAtMs: number): void {
     const { measure, outcomeSeries } = this.#parts;
+    if (this.#withheldNote !== undefined) return;
     this.#showGauges();
     const weight = roundWeight(givenWeight);
     let isCounted = false;
@@ -233,7 +256,7 @@ export class QualityPart<Judged> implements ModelPart {
   ): void {
     const { measure } = this.#parts;
     this.#corrections.add(1);
-    this.#blocks.changeAt(prediction.atMs, receivedAtMs, (judged) => {
+    this.#blocks.changeAt(previous.atMs, receivedAtMs, (judged) => {
       const before = measure.rows(judged);
       measure.revert(judged, prediction, previous.truth, roundWeight(previous.weight));
       measure.record(judged, prediction, truth, roundWeight(givenWeight));

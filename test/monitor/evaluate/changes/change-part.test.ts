@@ -176,7 +176,7 @@ describe("a number of a prediction", () => {
     threshold: 0.5,
     width: 3,
   } as const;
-  const outputs = { labelOutput: undefined, scoresOutput: "p", valueOutput: undefined };
+  const outputs = { labelOutput: undefined, areLabelsGuessed: false, scoresOutput: "p", valueOutput: undefined };
   const binary = {
     ...outputs,
     task: "binary",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InferenceError } from "../../../../src/errors.ts";
 import type { CalibrationMap, ReferenceProfile } from "../../../../src/model/package-messages.ts";
-import { specOf } from "../../../support/monitor-tensors.ts";
+import { responseOf, specOf, tensorOf } from "../../../support/monitor-tensors.ts";
 import { numberOutput, QualitySubject, twoScores } from "../../../support/quality-subject.ts";
 import { randomNumbers } from "../../../support/random-numbers.ts";
 
@@ -73,6 +73,58 @@ test("a correction takes the place of what was told before, in windows; counters
   const outcomes = await subject.points("sluice.prediction.outcomes");
   const wrong = outcomes.find(([{ predicted, actual }]) => predicted === "yes" && actual === "no");
   assert.ok(Math.abs((wrong?.[1] as number) - 0.1) < 1e-6, "what came first stays counted");
+});
+
+test("a prediction of a clock that is ahead counts once, also when it is corrected in a later block", () => {
+  const subject = new QualitySubject(twoScores);
+  subject.tell(scored(0.9), 0, { agoMs: -90_000 });
+  subject.pass(2 * minute);
+  subject.correct(scored(0.9), 0, 1, { agoMs: 30_000, countedAgoMs: 2 * minute });
+  const counts = subject.report().history.map((point) => point.metrics[0]?.sample_count ?? 0);
+  assert.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    1,
+  );
+});
+
+test("a label that is none of the guessed ones ends what is said of the quality, with a note and one line in the log", async () => {
+  const outputs = [specOf("label", "INT64", []), specOf("probabilities", "FP32", [3])];
+  const answer = (subject: QualitySubject, label: number) => {
+    const scores = tensorOf("probabilities", "FP32", [1, 3], [0.9, 0.05, 0.05]);
+    const response = responseOf(tensorOf("label", "INT64", [1], [label]), scores);
+    subject.part.onAnswer({ rows: 1 } as never, response, subject.clock.nowMs());
+  };
+  const judged = { predictedClass: 1, values: Float32Array.of(0.9, 0.05, 0.05) };
+  const subject = new QualitySubject(outputs);
+  for (let row = 0; row < 40; row++) answer(subject, 1);
+  for (let row = 0; row < 40; row++) subject.tell(judged, 1);
+  assert.ok(subject.report().metrics.length > 0);
+  for (let row = 0; row < 3; row++) answer(subject, 3);
+  subject.tell(judged, 1);
+  const note = "labels: must be listed in monitor.yaml, saw 3, which is none of the guessed 0, 1, 2";
+  const { metrics, estimates, confusion, history, calibration, predicted_counts, ...report } = subject.report();
+  assert.deepEqual(
+    { metrics, estimates, history, calibration, predicted_counts },
+    {
+      metrics: [],
+      estimates: [],
+      history: [],
+      calibration: [],
+      predicted_counts: [],
+    },
+  );
+  assert.equal(confusion, undefined);
+  assert.equal(report.note, note);
+  assert.deepEqual(subject.logged, [`quality is no longer watched: ${note}`]);
+  subject.clock.advance(1001);
+  const values = await subject.points("sluice.quality.value");
+  assert.deepEqual(
+    values.filter(([, value]) => value !== undefined),
+    [],
+  );
+  const listed = new QualitySubject(outputs, "labels: ['1', '2', '4']");
+  answer(listed, 3);
+  assert.deepEqual(listed.logged, [], "a label that somebody left out is none of the known classes");
 });
 
 test("counters add up by arrival", async () => {
