@@ -1,8 +1,12 @@
 import type { Outcome } from "../../outcome.ts";
 import type { PredictionLayout, Truth } from "../prediction.ts";
 
-/** Labels that a message names before it says how many more there are. */
-const shownLabels = 10;
+/**
+ * Labels that a message names before it says how many more there are, and how much of each: the results of ten thousand such outcomes must fit
+ * into 4 MB, the most that gRPC clients take by default.
+ */
+const shownLabels = 5;
+const shownCharacters = 32;
 
 /** What an outcome says to be true, in the terms of a layout; or, as a string, why it says nothing that fits it. */
 export function truthOf(
@@ -38,7 +42,11 @@ function indexOf(index: number, labels: readonly string[]): Truth | string {
 
 function unknownLabel(label: string, labels: readonly string[]): string {
   if (labels.includes(label)) return `label '${label.slice(0, 100)}' is that of several classes: set class_index`;
-  const shown = labels.slice(0, shownLabels).map((known) => `'${known}'`);
+  const shown = labels.slice(0, shownLabels).map(inQuotes);
   const rest = labels.length > shown.length ? ` and ${labels.length - shown.length} more` : "";
-  return `label '${label.slice(0, 100)}' is none of the model's classes: ${shown.join(", ")}${rest}`;
+  return `label ${inQuotes(label)} is none of the model's classes: ${shown.join(", ")}${rest}`;
+}
+
+function inQuotes(label: string): string {
+  return label.length <= shownCharacters ? `'${label}'` : `'${label.slice(0, shownCharacters)}...'`;
 }

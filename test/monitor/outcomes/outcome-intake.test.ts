@@ -192,6 +192,16 @@ test("a regression takes as many finite numbers as it predicts", () => {
   assert.equal(subject.status({ predictionId: "2", values: Float64Array.of(1, 2) }), "ACCEPTED");
 });
 
+test("ten thousand labels that the model has not can be answered within 4 MB, however long labels are", () => {
+  const labels = Array.from({ length: 1_000 }, (_, i) => `a class with a long name, number ${i}`);
+  const subject = new OutcomeSubject();
+  const model = subject.open(new RecordingSink({ layout: { task: "multiclass", width: 0, labels } }));
+  subject.predict(model, "a");
+  const message = subject.message({ predictionId: "a", label: "z".repeat(10_000) });
+  assert.match(message, /^label 'z{32}\.\.\.' is none of .*'a class with a long name, number\.\.\.' and 995 more$/);
+  assert.ok(message.length < 400, `${message.length}`);
+});
+
 test("after the label horizon a truth comes too late, by id and by token", () => {
   const subject = new OutcomeSubject();
   const sink = new RecordingSink({ labelHorizonMs: 10_000 });
