@@ -208,7 +208,7 @@ function createMonitors(config: ServeConfig, { telemetry, payloadLogs, ask, log 
 function createPage(monitors: ModelMonitors): MonitorPage {
   return new MonitorPage({
     report: (name, version) => monitors.report(name, version),
-    firingAlerts: () => monitors.alerts.alerts().filter(({ state }) => state === "ALERT_STATE_FIRING").length,
+    firingAlerts: () => monitors.alerts.firingCount,
     now: () => performance.now(),
   });
 }

@@ -34,6 +34,13 @@ export class AlertBoard {
     return chosen.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, alert]) => alert);
   }
 
+  /** How many fire. */
+  get firingCount(): number {
+    let count = 0;
+    for (const { state } of this.#alerts.values()) if (state === "ALERT_STATE_FIRING") count++;
+    return count;
+  }
+
   /** An alert as it stands now. Listeners hear of it when its state is another than before. */
   update(alert: Alert, isSentByWebhook: boolean): void {
     const key = alertKey(alert);

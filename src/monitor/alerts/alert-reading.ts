@@ -40,8 +40,8 @@ export function plainThreshold(threshold: AlertThreshold): number | undefined {
 }
 
 /**
- * Of several readings the one that a rule is closest to alarming about, or that is furthest beyond its threshold; readings without a number or a
- * threshold come last.
+ * Of several readings the one that a rule is closest to alarming about, or that is furthest beyond its threshold; readings without a finite number
+ * and threshold come last: they must not hide one that has both.
  */
 export function worstReading(
   readings: readonly SubjectReading[],
@@ -51,9 +51,9 @@ export function worstReading(
   let worst = noReading;
   let worstMargin = Number.NEGATIVE_INFINITY;
   for (const reading of readings) {
-    if (reading.value === undefined || reading.threshold === undefined) continue;
-    const margin = sign * (reading.value - effectiveThreshold(rule, reading.threshold));
-    if (margin > worstMargin) [worst, worstMargin] = [reading, margin];
+    const { value = Number.NaN, threshold = Number.NaN } = reading;
+    const margin = sign * (value - effectiveThreshold(rule, threshold));
+    if (Number.isFinite(margin) && margin > worstMargin) [worst, worstMargin] = [reading, margin];
   }
   return worst === noReading ? (readings[0] ?? noReading) : worst;
 }

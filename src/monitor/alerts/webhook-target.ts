@@ -38,7 +38,11 @@ const ownPrefix = "sluice-";
  */
 export function webhookTarget(options: WebhookOptions): WebhookTarget | undefined {
   const { alertWebhook, alertWebhookHeaderFile: headerFile, alertWebhookSecretFile: secretFile } = options;
-  if (alertWebhook === "") return undefined;
+  if (alertWebhook === "") {
+    if (headerFile === "" && secretFile === "") return undefined;
+    const lonely = headerFile === "" ? "--alert-webhook-secret-file" : "--alert-webhook-header-file";
+    throw new InferenceError("invalid", `${lonely} needs --alert-webhook: there is nothing to send it with`);
+  }
   const url = parseUrl(alertWebhook);
   const credentials = (): WebhookCredentials => ({
     headers: headerFile === "" ? {} : parseHeaders(read("--alert-webhook-header-file", headerFile)),
@@ -98,6 +102,10 @@ function isHeader(name: string, value: string): boolean {
 
 /** The key of the signature: the file without the line break at its end. */
 function parseSecret(text: string): Uint8Array {
+  if (text.includes("\ufffd")) {
+    // What is no UTF-8 was replaced: the key would be another one than the receiver's.
+    throw new InferenceError("invalid", "--alert-webhook-secret-file: the secret is no UTF-8 text: write bytes in hex");
+  }
   const secret = Buffer.from(text.replace(/\r?\n$/, ""), "utf8");
   if (secret.byteLength >= minSecretBytes) return secret;
   throw new InferenceError(

@@ -13,6 +13,11 @@ export interface AlertWebhookOptions {
   readonly board: AlertBoard;
   readonly sender: WebhookSender;
   readonly clock: Pick<MonitorClock, "nowMs" | "after">;
+  /**
+   * Epoch milliseconds that a receiver compares with its own. Default: `Date.now`, which follows when the machine's clock is set; the monitor's does
+   * not.
+   */
+  readonly wallMs?: () => number;
   /** Counts alerts that were not delivered and will not be, by reason. */
   readonly drop: (reason: string, count: number) => void;
   /** For the log. */
@@ -53,21 +58,26 @@ export class AlertWebhook {
     return this.#queue.size;
   }
 
-  /** Tries once more to deliver what waits, then stops, within `timeoutMs`. */
+  /** Tries once more to deliver all that waits, then stops, within `timeoutMs`. What the receiver has not taken by then is counted as dropped. */
   async stop(timeoutMs: number): Promise<void> {
     this.#unlisten();
     this.#isStopped = true;
     this.#cancelTimer?.();
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, timeoutMs);
-    await Promise.race([late, this.#deliverRest(timeoutMs)]);
+    const rest = this.#deliverRest(timeoutMs);
+    await Promise.race([late, rest]);
     clearTimeout(timer);
     this.#abort.abort();
+    await rest; // what was under way is given up and back in the queue
+    if (this.#queue.size > 0) this.#options.drop("stopped", this.#queue.size);
   }
 
   async #deliverRest(timeoutMs: number): Promise<void> {
     await this.#delivery;
-    if (this.#queue.size > 0 && !this.#abort.signal.aborted) await this.#deliver(timeoutMs);
+    while (this.#queue.size > 0 && !this.#abort.signal.aborted) {
+      if ((await this.#deliver(timeoutMs)) === "failed") return;
+    }
   }
 
   #onChange({ alert, previous, isSentByWebhook }: AlertChange): void {
@@ -85,14 +95,15 @@ export class AlertWebhook {
     // Also without a delay it waits for the clock, so that alerts of one evaluation travel together.
     this.#cancelTimer = this.#options.clock.after(delayMs, () => {
       this.#cancelTimer = undefined;
-      this.#delivery = this.#deliver(this.#options.timeoutMs ?? webhookTimeoutMs).finally(() => {
+      this.#delivery = this.#deliver(this.#options.timeoutMs ?? webhookTimeoutMs).then(() => {
         this.#delivery = undefined;
         this.#plan();
       });
     });
   }
 
-  async #deliver(timeoutMs: number): Promise<void> {
+  /** Never rejects. */
+  async #deliver(timeoutMs: number): Promise<DeliveryOutcome> {
     const batch = this.#queue.take();
     const failuresBefore = this.#queue.failures;
     const result = await this.#send(batch, timeoutMs);
@@ -100,12 +111,13 @@ export class AlertWebhook {
     this.#queue.settle(batch, outcome, this.#options.clock.nowMs(), result.retryAfterMs);
     if (outcome === "refused") this.#options.drop("refused", batch.length);
     this.#tell(outcome, result, batch.length, failuresBefore);
+    return outcome;
   }
 
   /** Never rejects. */
   async #send(batch: readonly Alert[], timeoutMs: number): Promise<PostResult> {
-    const { target, sender, clock } = this.#options;
-    const nowMs = clock.nowMs();
+    const { target, sender, wallMs = Date.now } = this.#options;
+    const nowMs = wallMs();
     try {
       const { headers, secret } = target.credentials();
       const body = webhookBody(sender, batch, nowMs);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toTimestamp } from "../../../src/model/package-messages.ts";
 import { alertMetrics } from "../../../src/monitor/alerts/alert-metrics.ts";
+import { worstReading } from "../../../src/monitor/alerts/alert-reading.ts";
 import { readAlert } from "../../../src/monitor/alerts/read-alert.ts";
 import { emptyAnomalies, emptyData, emptyQuality, type ModelReport } from "../../../src/monitor/monitor-report.ts";
 import { ruleOf } from "./alert-rules.ts";
@@ -174,4 +175,20 @@ test("anomalous rows are a share of the window, scores a quantile from their bin
   const score = (quantile: number) =>
     read(report, `metric: anomaly_score, quantile: ${quantile}, comparison: above, threshold: 1`).value;
   assert.deepEqual([score(0.9), score(0.95)], [1, 1.5]);
+});
+
+test("a number that is none hides no other one, in either direction", () => {
+  const rule = { comparison: "above", effectThreshold: undefined } as const;
+  const reading = (subject: string, value: number | undefined, threshold: number | undefined = 1) => {
+    return { value, samples: 9, threshold, subject };
+  };
+  const odd = [
+    reading("infinite", Number.POSITIVE_INFINITY),
+    reading("nan", Number.NaN),
+    reading("limit", 2, Number.NEGATIVE_INFINITY),
+  ];
+  for (const comparison of ["above", "below"] as const) {
+    assert.equal(worstReading([...odd, reading("real", 3)], { ...rule, comparison }).subject, "real");
+  }
+  assert.equal(worstReading(odd, rule).subject, "infinite", "nothing else is there");
 });

@@ -12,6 +12,17 @@ test("without a URL there is no webhook", () => {
   assert.equal(webhookTarget(none), undefined);
 });
 
+test("files for a webhook that there is none of are a mistake", () => {
+  assert.throws(() => webhookTarget({ ...none, alertWebhookSecretFile: "x" }), /secret-file needs --alert-webhook/);
+  assert.throws(() => webhookTarget({ ...none, alertWebhookHeaderFile: "x" }), /header-file needs --alert-webhook/);
+});
+
+test("a secret of random bytes is refused: read as text it would be another", (context) => {
+  const path = join(temporaryFolder(context), "secret");
+  writeFileSync(path, Buffer.alloc(32, 0xc3), { mode: 0o600 });
+  assert.throws(() => webhookTarget({ ...hook, alertWebhookSecretFile: path }), /no UTF-8 text: write bytes in hex/);
+});
+
 test("only http and https URLs without a password are taken", () => {
   assert.equal(webhookTarget(hook)?.url.pathname, "/hook");
   for (const alertWebhook of ["localhost:9", "file:///etc/passwd", "ftp://x", "://", "hook"]) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import type { ServerResponse } from "node:http";
 import { type TestContext, test } from "node:test";
 import { AlertBoard } from "../../../src/monitor/alerts/alert-board.ts";
 import { AlertWebhook } from "../../../src/monitor/alerts/webhook.ts";
@@ -31,6 +32,7 @@ function start(context: TestContext, url: string, secret?: string, timeoutMs = 3
     drop: (reason, count) => drops.push(`${reason} ${count}`),
     report: (level, message) => logged.push(`${level} ${message}`),
     timeoutMs,
+    wallMs: () => Date.UTC(2030, 0, 2),
   });
   context.after(() => webhook.stop(0));
   const update = (name: string, state: AlertState, isSentByWebhook = true) =>
@@ -68,7 +70,7 @@ test("an alert that begins or ceases to fire is sent, signed, as documented; oth
   assert.equal(headers.authorization, "Bearer t");
   assert.equal(headers["user-agent"], "sluice/1.2.3");
   const { sent_at, ...rest } = JSON.parse(body);
-  assert.match(sent_at, /^\d{4}-\d\d-\d\dT/);
+  assert.equal(sent_at, "2030-01-02T00:00:00.000Z", "the machine's clock, not the monitor's");
   assert.deepEqual(rest, {
     version: 1,
     server_instance: "i",
@@ -92,10 +94,34 @@ test("an alert that begins or ceases to fire is sent, signed, as documented; oth
   });
   const [, seconds, code] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers["sluice-signature"])) ?? [];
   const expected = createHmac("sha256", "a secret of some length").update(`${seconds}.${body}`).digest("hex");
-  assert.equal(code, expected);
+  assert.deepEqual([seconds, code], [String(Date.UTC(2030, 0, 2) / 1000), expected]);
   update("drop", "ALERT_STATE_OK");
   await eventually(() => assert.equal(receiver.received.length, 2));
   assert.equal(JSON.parse(receiver.received[1]?.body ?? "").alerts[0].state, "ok");
+});
+
+test("a stop delivers all that waits, not the first hundred", async (context) => {
+  const receiver = await WebhookReceiver.start(context);
+  const { update, webhook, drops } = start(context, receiver.url);
+  for (let i = 0; i < 250; i++) update(`alert ${i}`, "ALERT_STATE_FIRING");
+  await webhook.stop(5_000);
+  const sent = receiver.received.map(({ body }) => JSON.parse(body).alerts.length);
+  assert.equal(
+    sent.reduce((sum, count) => sum + count, 0),
+    250,
+  );
+  assert.deepEqual(drops, []);
+});
+
+test("what a stop cannot deliver is counted, whether the receiver fails or hangs", async (context) => {
+  const receiver = await WebhookReceiver.start(context);
+  for (const answer of [(response: ServerResponse) => void response.writeHead(500).end(), () => {}]) {
+    receiver.answer = answer;
+    const { update, webhook, drops } = start(context, receiver.url);
+    for (let i = 0; i < 250; i++) update(`alert ${i}`, "ALERT_STATE_FIRING");
+    await webhook.stop(200);
+    assert.deepEqual(drops, ["stopped 250"]);
+  }
 });
 
 test("a receiver that answers 500 is asked again until it takes the newest state, and the log says so once", async (context) => {
