@@ -86,14 +86,27 @@ type LiveRecord = { -readonly [Field in keyof RequestRecord]: RequestRecord[Fiel
  * batch of `batch` and is answered.
  */
 export class MonitoredModel {
-  readonly #folder = mkdtempSync(join(tmpdir(), "sluice-bench-monitor-"));
+  readonly #folder: string;
   readonly monitors: ModelMonitors;
   readonly turn: Turn;
 
-  constructor({ requestsPerSecond, batch, features = 30, yaml = "", parts }: MonitoredModelOptions) {
+  private constructor(folder: string, monitors: ModelMonitors, turn: Turn) {
+    this.#folder = folder;
+    this.monitors = monitors;
+    this.turn = turn;
+  }
+
+  static async load({
+    requestsPerSecond,
+    batch,
+    features = 30,
+    yaml = "",
+    parts,
+  }: MonitoredModelOptions): Promise<MonitoredModel> {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-bench-monitor-"));
     const clock = new VirtualClock();
     const gauges = { readLoopDelay: () => 0, frontBytes: () => 0, runtimeBytes: () => 0, stop: () => {} };
-    this.monitors = new ModelMonitors({
+    const monitors = new ModelMonitors({
       registry: new SeriesRegistry(() => clock.nowMs()),
       serverInstance: "bench",
       serverVersion: "0",
@@ -102,31 +115,33 @@ export class MonitoredModel {
       gauges,
       ...(parts && { parts }),
     });
-    const description = this.#load(features, yaml);
-    this.turn = createTurn(this.monitors, description, clock, { stepMs: 1000 / requestsPerSecond, batch });
+    const description = await loadModel(monitors, folder, features, yaml);
+    const turn = createTurn(monitors, description, clock, { stepMs: 1000 / requestsPerSecond, batch });
     // What is worked out once, when the first rows have come, is no cost of a request.
-    for (let i = 0; i < preparation; i++) this.turn(i);
+    for (let i = 0; i < preparation; i++) turn(i);
     for (let i = 0; i < quietSteps; i++) clock.advance(quietStepMs);
-  }
-
-  #load(features: number, yaml: string): ModelDescription {
-    mkdirSync(join(this.#folder, "1"));
-    writeFileSync(join(this.#folder, "monitor.yaml"), yaml);
-    writeFileSync(
-      join(this.#folder, "reference_profile.json"),
-      profileText(profileOf("features", features, ["no", "yes"])),
-    );
-    const description = createDescription(features);
-    const file = join(this.#folder, "1", "model.onnx");
-    this.monitors.prepare({ name: "seed", version: "1", file, folder: this.#folder }, description);
-    this.monitors.onModelState("seed", "1", "READY", { reason: "", description });
-    return description;
+    return new MonitoredModel(folder, monitors, turn);
   }
 
   [Symbol.dispose](): void {
     this.monitors.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function loadModel(
+  monitors: ModelMonitors,
+  folder: string,
+  features: number,
+  yaml: string,
+): Promise<ModelDescription> {
+  mkdirSync(join(folder, "1"));
+  writeFileSync(join(folder, "monitor.yaml"), yaml);
+  writeFileSync(join(folder, "reference_profile.json"), profileText(profileOf("features", features, ["no", "yes"])));
+  const description = createDescription(features);
+  await monitors.prepare({ name: "seed", version: "1", file: join(folder, "1", "model.onnx"), folder }, description);
+  monitors.onModelState("seed", "1", "READY", { reason: "", description });
+  return description;
 }
 
 function createTurn(

@@ -49,7 +49,7 @@ export const inspectCommand = defineCommand(
   async ({ positionals, options: given }, context) => {
     const [path = ""] = positionals;
     if (existsSync(path)) {
-      const inspection = inspectModel(findModelFile(path), given);
+      const inspection = await inspectModel(findModelFile(path), given);
       await write(context.stdout, given.json ? `${formatJson(inspection)}\n` : renderInspection(inspection));
       return inspection.refusal === undefined ? 0 : 1;
     }

@@ -50,7 +50,7 @@ export interface InspectionLimits {
  * Reads and checks a model as the server would, short of running it. A model that would be refused is described as far as it can be read.
  * @throws InferenceError "not_found" when there is no such file.
  */
-export function inspectModel(model: ModelFile, limits: InspectionLimits): Inspection {
+export async function inspectModel(model: ModelFile, limits: InspectionLimits): Promise<Inspection> {
   const fileBytes = readModelFile(model.file, limits.maxModelBytes).byteLength;
   const base = { name: model.name, version: model.version, file: model.file, fileBytes };
   let summary: ModelSummary | undefined;
@@ -69,7 +69,7 @@ export function inspectModel(model: ModelFile, limits: InspectionLimits): Inspec
       summary,
       config: completed.config,
       batching: describeBatching(completed, limits.defaultMaxBatchSize),
-      predicts: describeTask(model, completed, prepared.classNames),
+      predicts: await describeTask(model, completed, prepared.classNames),
       providers: providerSupport(summary),
       refusal: undefined,
     };
@@ -107,13 +107,13 @@ function describeBatching({ isBatchingToBeProven, batching }: CompletedConfig, m
 }
 
 /** What the monitor of the server would find: by the same files. @throws InferenceError "refused" where it would refuse them */
-function describeTask(model: ModelFile, { config }: CompletedConfig, classNames: ClassNames): string {
+async function describeTask(model: ModelFile, { config }: CompletedConfig, classNames: ClassNames): Promise<string> {
   const folder = model.version === "" ? dirname(model.file) : dirname(dirname(model.file));
   const version = model.version || "1"; // what a lone file is served as
   const place = { name: model.name, version, file: model.file, folder };
   const description = { name: model.name, version, signature: signatureOf(config, folder, classNames) };
   const monitor = readMonitorConfig(readMonitorFile(place));
-  const reference = readReferenceFile(place, monitor.reference, description);
+  const reference = await readReferenceFile(place, monitor.reference, description);
   const { task, note } = findTask(monitor, description, reference?.profile.labels);
   if (task === undefined) return note;
   const kind = task.task === "regression" ? task.task : `${task.task} classification`;

@@ -20,6 +20,10 @@ export const maxProfileBins = 1000;
 export const maxProfileLabels = 1000;
 const maxCalibrationPoints = 10_000;
 
+/** Most metrics, and most quantiles of a signal. */
+const maxProfileMetrics = 10_000;
+const maxQuantiles = 1000;
+
 /** Most signals that the anomaly score of a row rests on: its matrix has their square. */
 export const maxAnomalySignals = 512;
 
@@ -36,30 +40,29 @@ function check(condition: boolean, problem: () => string): void {
 
 /** Checks a profile in itself. @throws InferenceError "refused" naming the signal, what it has and what it should have */
 export function validateProfile(profile: ReferenceProfile): void {
-  const { signals, labels, calibrations } = profile;
+  const { signals, labels, calibrations, expected } = profile;
   check(profile.row_count > 0, () => "it rests on no rows");
-  check(
-    signals.length <= maxProfileSignals,
-    () => `it has ${signals.length} signals, at most ${maxProfileSignals} are allowed`,
-  );
+  checkLength(signals, maxProfileSignals, "it has", "signals");
+  checkLength(labels, maxProfileLabels, "it has", "labels");
+  checkLength(calibrations, maxProfileLabels, "it has", "calibrations");
+  checkLength(expected, maxProfileMetrics, "it has", "metrics");
   checkUnique(
     signals.map(({ name }) => name),
     "signal",
   );
   checkUnique(labels, "label");
-  check(
-    labels.length <= maxProfileLabels,
-    () => `it has ${labels.length} labels, at most ${maxProfileLabels} are allowed`,
-  );
   for (const signal of signals) checkSignal(signal);
   checkUnique(
     calibrations.map(({ class_index }) => String(class_index)),
     "calibration of class",
   );
   for (const map of calibrations) checkCalibration(map, labels.length);
-  for (const { name, value } of profile.expected)
-    check(Number.isFinite(value), () => `metric '${name}' is no finite number`);
+  for (const { name, value } of expected) check(Number.isFinite(value), () => `metric '${name}' is no finite number`);
   if (profile.anomaly !== undefined) checkAnomaly(profile.anomaly, signals);
+}
+
+function checkLength(list: readonly unknown[], most: number, who: string, what: string): void {
+  check(list.length <= most, () => `${who} ${list.length} ${what}, at most ${most} are allowed`);
 }
 
 function checkUnique(names: readonly string[], what: string): void {
@@ -108,6 +111,7 @@ function checkNumbers(name: string, profile: NumericProfile): void {
   check(all.every(isCount), () => `signal '${name}' has a count that is none`);
   const sum = counts.reduce((total, value) => total + value, underflow_count + overflow_count);
   check(sum === count, () => `the bins of signal '${name}' hold ${sum} values, its count is ${count}`);
+  checkLength(profile.quantiles, maxQuantiles, `signal '${name}' has`, "quantiles");
   const moments = [
     profile.mean,
     profile.m2,
@@ -122,10 +126,7 @@ function checkNumbers(name: string, profile: NumericProfile): void {
 }
 
 function checkCategories(name: string, { categories, other_count, null_count }: CategoricalProfile): void {
-  check(
-    categories.length <= maxProfileBins,
-    () => `signal '${name}' has ${categories.length} categories, at most ${maxProfileBins} are allowed`,
-  );
+  checkLength(categories, maxProfileBins, `signal '${name}' has`, "categories");
   check(
     [...categories.map(({ count }) => count), other_count, null_count].every(isCount),
     () => `signal '${name}' has a count that is none`,
@@ -151,10 +152,7 @@ function checkCalibration({ class_index: index, scores, probabilities }: Calibra
     scores.length === probabilities.length && scores.length > 0,
     () => `${what} has ${scores.length} scores and ${probabilities.length} probabilities`,
   );
-  check(
-    scores.length <= maxCalibrationPoints,
-    () => `${what} has ${scores.length} points, at most ${maxCalibrationPoints} are allowed`,
-  );
+  checkLength(scores, maxCalibrationPoints, `${what} has`, "points");
   const isRising = (values: readonly number[]) =>
     values.every((value, i) => Number.isFinite(value) && (i === 0 || value >= (values[i - 1] as number)));
   check(isRising(scores) && isRising(probabilities), () => `${what} does not rise`);

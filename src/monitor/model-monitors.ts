@@ -89,12 +89,13 @@ export class ModelMonitors implements Observer, Annotators {
   }
 
   /**
-   * Makes the monitor of a version that has been loaded and is about to become ready: reads its monitor.yaml and its reference profile.
+   * Makes the monitor of a version that has been loaded and is about to become ready: reads its monitor.yaml and its reference profile, a large
+   * one in a thread of its own.
    * @throws InferenceError "refused" when they cannot be used; the version must not become ready then
    */
-  prepare(place: ModelPlace, description: ModelDescription): void {
+  async prepare(place: ModelPlace, description: ModelDescription): Promise<void> {
     const config = readMonitorConfig(readMonitorFile(place));
-    const found = readReferenceFile(place, config.reference, description);
+    const found = await readReferenceFile(place, config.reference, description);
     const profile = found?.profile;
     const { task, note } = findTask(config, description, profile?.labels);
     const { registry, report } = this.#options;

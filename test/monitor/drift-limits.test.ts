@@ -22,7 +22,7 @@ function wideProfile(features: number): ReferenceProfile {
 }
 
 /** Loads the monitor of a model of so many features, with a profile of them. @returns the monitors of the server */
-function load(t: TestContext, features: number, profile: Uint8Array, yaml = "") {
+async function load(t: TestContext, features: number, profile: Uint8Array, yaml = "") {
   const root = temporaryFolder(t);
   const folder = join(root, "m");
   mkdirSync(join(folder, "1"), { recursive: true });
@@ -35,14 +35,14 @@ function load(t: TestContext, features: number, profile: Uint8Array, yaml = "") 
   const known = describe("m");
   const inputs = [{ name: "features", datatype: "FP32", dims: [features] } as const];
   const description = { ...known, signature: { ...known.signature, inputs, outputs: [] } };
-  monitors.prepare({ name: "m", version: "1", file: join(folder, "1", "model.onnx"), folder }, description);
+  await monitors.prepare({ name: "m", version: "1", file: join(folder, "1", "model.onnx"), folder }, description);
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   return monitors;
 }
 
-function refusal(work: () => unknown): string {
+async function refusal(work: () => unknown): Promise<string> {
   try {
-    work();
+    await work();
   } catch (error) {
     assert.ok(error instanceof InferenceError && error.reason === "refused", String(error));
     return error.message;
@@ -51,26 +51,23 @@ function refusal(work: () => unknown): string {
 }
 
 test("a thousand features are watched within the memory limit", async (t) => {
-  const { models } = await load(t, 1000, encodeProfile(wideProfile(1000))).report();
+  const { models } = await (await load(t, 1000, encodeProfile(wideProfile(1000)))).report();
   assert.equal(models[0]?.data.signal_count, 1000);
 });
 
-test("a profile of five thousand features is refused with the limit", () => {
+test("a profile of five thousand features is refused with the limit", async () => {
   const profile = wideProfile(5000);
-  assert.match(
-    refusal(() => encodeProfile(profile)),
-    /it has 5000 signals, at most 2048 are allowed/,
-  );
+  assert.match(await refusal(() => encodeProfile(profile)), /it has 5000 signals, at most 2048 are allowed/);
 });
 
-test("more series than an instrument may have are refused with what to change", (t) => {
+test("more series than an instrument may have are refused with what to change", async (t) => {
   const profile = encodeProfile(wideProfile(600));
-  const message = refusal(() => load(t, 600, profile, "data: { exportSignals: 600 }"));
+  const message = await refusal(() => load(t, 600, profile, "data: { exportSignals: 600 }"));
   assert.match(message, /exportSignals/);
 });
 
-test("more memory than a monitor may take is refused with what takes it", (t) => {
+test("more memory than a monitor may take is refused with what takes it", async (t) => {
   const profile = encodeProfile(wideProfile(2048));
-  const message = refusal(() => load(t, 2048, profile, "windows: { blocks: 1440 }"));
+  const message = await refusal(() => load(t, 2048, profile, "windows: { blocks: 1440 }"));
   assert.match(message, /bytes of memory, at most \d+ are allowed/);
 });

@@ -38,7 +38,7 @@ class CountingPart implements ModelPart {
   report(): void {}
 }
 
-function subject() {
+async function subject() {
   const clock = new FakeClock();
   const monitorClock: MonitorClock = {
     nowMs: () => originMs + clock.now(),
@@ -53,7 +53,10 @@ function subject() {
   const who = { serverInstance: "me", serverVersion: "1" };
   const monitors = new ModelMonitors({ registry, ...who, report, clock: monitorClock, gauges, parts: [() => part] });
   const description = echoDescription({ max_batch_size: 4 });
-  monitors.prepare({ name: "m", version: "1", file: "/nowhere/m/1/model.onnx", folder: "/nowhere/m" }, description);
+  await monitors.prepare(
+    { name: "m", version: "1", file: "/nowhere/m/1/model.onnx", folder: "/nowhere/m" },
+    description,
+  );
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   const latency = new LatencyObserver(registry);
   const observers = new ObserverList([latency, monitors], (error) => {
@@ -98,7 +101,7 @@ async function pointsOf(registry: SeriesRegistry, name: string) {
 test("split, cancelled, late, failed and repeated requests: every sum of the engine agrees with what callers got", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const { clock, registry, monitors, part, model, runner } = subject();
+      const { clock, registry, monitors, part, model, runner } = await subject();
       const replies: {
         readonly reply: RecordingReply;
         readonly values: readonly number[];

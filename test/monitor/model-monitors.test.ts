@@ -55,11 +55,11 @@ test("a version is watched from READY until it is removed or replaced", async ()
     },
   ]);
   const first = describe("m");
-  monitors.prepare(nowhere, first);
+  await monitors.prepare(nowhere, first);
   assert.deepEqual((await monitors.report()).models, [], "not before it is ready");
   monitors.onModelState("m", "1", "READY", { reason: "", description: first });
   const second = describe("m");
-  monitors.prepare(nowhere, second);
+  await monitors.prepare(nowhere, second);
   monitors.onModelState("m", "1", "UNLOADING", { reason: "" });
   assert.equal((await monitors.report()).models[0]?.state, "UNLOADING");
   monitors.onModelState("m", "1", "READY", { reason: "", description: second });
@@ -83,7 +83,10 @@ test("blocks end on multiples of their length, and a missed one is not made up f
   const part = new RecordingPart();
   const { monitors, clock } = subject([() => part]);
   const description = describe("m");
-  monitors.prepare({ ...nowhere, folder: join(root, "m"), file: join(root, "m", "1", "model.onnx") }, description);
+  await monitors.prepare(
+    { ...nowhere, folder: join(root, "m"), file: join(root, "m", "1", "model.onnx") },
+    description,
+  );
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   const startMs = clock.nowMs();
   clock.advance(4_900);
@@ -113,7 +116,7 @@ test("what a part throws is counted and logged once, and the others go on", asyn
     () => calm,
   ]);
   const description = describe("m");
-  monitors.prepare(nowhere, description);
+  await monitors.prepare(nowhere, description);
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   clock.advance(130_000);
   assert.equal(calm.blockEnds.length, 2);
@@ -128,7 +131,7 @@ test("a part that cannot be made refuses the load", async () => {
       throw new Error("refused");
     },
   ]);
-  assert.throws(() => monitors.prepare(nowhere, describe("m")), /refused/);
+  await assert.rejects(() => monitors.prepare(nowhere, describe("m")), /refused/);
 });
 
 test("the series of a version end with it, and those of one that never became ready are not there", async () => {
@@ -140,8 +143,8 @@ test("the series of a version end with it, and those of one that never became re
   ]);
   const before = registry.groupCount;
   const description = describe("m");
-  monitors.prepare(nowhere, describe("m"));
-  monitors.prepare(nowhere, description);
+  await monitors.prepare(nowhere, describe("m"));
+  await monitors.prepare(nowhere, description);
   assert.equal(registry.groupCount, before);
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   assert.equal(registry.groupCount, before + 1);
@@ -164,7 +167,7 @@ test("a summary leaves out what takes much room", async () => {
     }),
   ]);
   const description = describe("m");
-  monitors.prepare(nowhere, description);
+  await monitors.prepare(nowhere, description);
   monitors.onModelState("m", "1", "READY", { reason: "", description });
   clock.advance(10_000);
   const { models, history } = summaryOf(await monitors.report());

@@ -1,9 +1,10 @@
 import { readContainedFile } from "../../model/contained-file.ts";
 import type { ReferenceProfile } from "../../model/package-messages.ts";
 import { checkProfileFits } from "../../model/profile-rules.ts";
-import { decodeProfile, maxProfileBytes, profileFileNames } from "../../model/reference-profile.ts";
+import { maxProfileBytes, profileFileNames } from "../../model/reference-profile.ts";
 import type { ModelDescription } from "../../runtime/model.ts";
 import { type FoundFile, findMonitorFile, type ModelPlace } from "./monitor-files.ts";
+import { readProfile } from "./profile-file.ts";
 import { refused } from "./section.ts";
 
 /** A reference profile and where it comes from. */
@@ -17,15 +18,15 @@ export interface FoundProfile {
  * The reference profile beside a model: the file that monitor.yaml names, else one of the usual names; undefined: there is none.
  * @throws InferenceError "refused" when it is named and not there, cannot be read, or does not belong to the model
  */
-export function readReferenceFile(
+export async function readReferenceFile(
   place: ModelPlace,
   reference: string | undefined,
   model: Pick<ModelDescription, "name" | "version" | "signature">,
-): FoundProfile | undefined {
+): Promise<FoundProfile | undefined> {
   const found = findReference(place, reference);
   if (found === undefined) return undefined;
   const rule = { what: "reference profile", maxBytes: maxProfileBytes };
-  const profile = decodeProfile(readContainedFile(found.folder, found.name, rule));
+  const profile = await readProfile(readContainedFile(found.folder, found.name, rule));
   checkProfileFits(profile, model);
   return { profile, source: found.name };
 }

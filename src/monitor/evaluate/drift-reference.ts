@@ -29,31 +29,37 @@ export function createSignalReference(profile: SignalProfile, windowRows: number
   const limits = { referenceRows: sumOf(bins), windowRows };
   if (!(limits.referenceRows > 0)) return undefined;
   const numbers = profile.numeric ?? profile.score;
-  const unordered = numbers === undefined ? groupCategories(bins, limits) : groupValues(bins, limits);
   const ordered = numbers === undefined ? undefined : groupOrderedBins(bins, limits);
-  if (numbers !== undefined && ordered !== undefined && ordered.groupCount > 1) {
-    const isBetterUnordered = unordered.groupCount > 1 && hidesBins(ordered, bins);
-    if (!isBetterUnordered) return { profile, groups: ordered, drift: orderedReference(numbers, ordered, bins) };
-  }
-  if (unordered.groupCount < 2) return undefined;
-  return { profile, groups: unordered, drift: { counts: grouped(unordered, bins) } };
+  const isOrdered = ordered !== undefined && ordered.groupCount > 1;
+  if (numbers !== undefined && isOrdered && !hidesBins(ordered, bins)) return inOrder(profile, numbers, ordered, bins);
+  const unordered = numbers === undefined ? groupCategories(bins, limits) : groupValues(bins, limits);
+  if (unordered.groupCount > 1) return { profile, groups: unordered, drift: { counts: grouped(unordered, bins) } };
+  return numbers !== undefined && isOrdered ? inOrder(profile, numbers, ordered, bins) : undefined;
 }
 
-function orderedReference(numbers: NumericProfile, groups: BinGroups, bins: Float64Array): DriftReference {
+function inOrder(
+  profile: SignalProfile,
+  numbers: NumericProfile,
+  groups: BinGroups,
+  bins: Float64Array,
+): SignalReference {
+  const counts = grouped(groups, bins);
   const scale = Math.sqrt(numbers.m2 / Math.max(1, numbers.count - 1));
-  return {
-    counts: grouped(groups, bins),
-    positions: groupPositions(numbers, groups, bins),
-    scale: scale > 0 ? scale : 1,
-  };
+  return { profile, groups, drift: { counts, positions: groupPositions(numbers, groups, bins), scale: scale || 1 } };
 }
 
 /** Whether most rows are in one group of several bins: what moves between these does not show. */
-function hidesBins(groups: BinGroups, bins: Float64Array): boolean {
-  const counts = grouped(groups, bins);
-  const largest = counts.indexOf(Math.max(...counts));
-  const isCrowded = bins.filter((count, i) => count > 0 && groups.groupOf[i] === largest).length > 1;
-  return isCrowded && (counts[largest] as number) > sumOf(bins) / 2; // an index of counts
+function hidesBins({ groupOf, groupCount }: BinGroups, bins: Float64Array): boolean {
+  const half = sumOf(bins) / 2;
+  const counts = new Float64Array(groupCount);
+  const largest = new Float64Array(groupCount);
+  for (let i = 0; i < bins.length; i++) {
+    const group = groupOf[i] as number; // one for each bin
+    const count = bins[i] as number;
+    counts[group] = (counts[group] as number) + count;
+    largest[group] = Math.max(largest[group] as number, count);
+  }
+  return counts.some((count, group) => count > half && (largest[group] as number) < count);
 }
 
 /** Bins of a number as categories, with what is beyond the edges among all others. */
