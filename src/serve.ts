@@ -1,16 +1,8 @@
 import { readFileSync } from "node:fs";
 import { memoryAllowanceBytes, type ServeConfig } from "./config.ts";
 import { InferenceError } from "./errors.ts";
-import { AlertWebhook } from "./monitor/alerts/webhook.ts";
-import { type WebhookTarget, webhookTarget } from "./monitor/alerts/webhook-target.ts";
-import type { AskModel } from "./monitor/ask-model.ts";
-import { ModelMonitors } from "./monitor/model-monitors.ts";
-import { systemMonitorClock } from "./monitor/monitor-clock.ts";
-import { Outcomes } from "./monitor/outcomes/outcomes.ts";
-import { TokenKeys } from "./monitor/outcomes/token-keys.ts";
-import { MonitorPage } from "./monitor/page/monitor-page.ts";
-import { PayloadFolder } from "./monitor/payload/payload-folder.ts";
-import { PayloadLogs } from "./monitor/payload/payload-logs.ts";
+import type { ModelMonitors } from "./monitor/model-monitors.ts";
+import { type MonitorResources, openMonitorResources, ServerMonitor } from "./monitor/server-monitor.ts";
 import type { LogListener } from "./monitor/telemetry/log-records.ts";
 import { startTelemetry, type Telemetry } from "./monitor/telemetry/telemetry.ts";
 import {
@@ -71,14 +63,10 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       `--load-model ${config.loadModel[0]} needs --model-control explicit: under '${config.modelControl}' every model is loaded`,
     );
   }
-  const webhookAt = webhookTarget(config);
-  if (webhookAt !== undefined && !config.metrics) {
-    throw new InferenceError("invalid", "--alert-webhook needs --metrics: without them there are no alerts");
-  }
-  const payloadLogs = createPayloadLogs(config);
   const logOptions = { level: config.logLevel, format: config.logFormat };
   let push: LogListener | undefined; // once there is somebody to push to
   const log = createLog({ ...logOptions, also: (...line) => push?.(...line) });
+  const monitorResources = openMonitorResources(config, log);
   const folder = new RepositoryFolder(path);
   const tenants = config.tenants === "" ? undefined : new TenantDirectory();
   const tenantsWatch = tenants && new TenantsWatch(config.tenants, tenants, systemClock, log);
@@ -90,28 +78,25 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
   });
   push = telemetry.logListener;
   const onObserverError = (error: unknown) => log.error("an observer failed", { error });
-  const ask: AskModel = (question) => askModel(repository, question, performance.now()); // which needs the monitors to be made
-  const monitors = config.metrics ? createMonitors(config, { telemetry, payloadLogs, ask, log }) : undefined;
-  const webhook = monitors && webhookAt && createWebhook(webhookAt, monitors, telemetry, log);
-  const listening = monitors === undefined ? telemetry.observers : [...telemetry.observers, monitors];
+  const monitor = monitorResources && createMonitor(config, monitorResources, telemetry, () => repository, log);
+  const listening = monitor === undefined ? telemetry.observers : [...telemetry.observers, monitor.models];
   const observe = (...more: readonly Observer[]) => new ObserverList([...more, ...listening], onObserverError);
   const placement = createPlacement(config, observe(), log);
-  const repository = createRepository(folder, { config, placement, tenants, observe, monitors, log });
+  const repository = createRepository(folder, { config, placement, tenants, observe, monitors: monitor?.models, log });
   const runtimeMemory = () => placement.processes().map(({ name, pid }) => ({ name, bytes: residentBytes(pid) }));
   telemetry.setRuntimeMemory(runtimeMemory);
-  monitors?.setIndex(() => repository.index(false));
-  monitors?.setRuntimeBytes(() => runtimeMemory().reduce((sum, { bytes }) => sum + bytes, 0));
+  monitor?.setSources(runtimeMemory, () => repository.index(false));
   try {
     const grpc = createGrpcServer({
       repository,
       config,
       tenants,
-      monitors,
+      monitors: monitor?.models,
       callObserver: telemetry.callObserver,
       log,
     });
     const metrics = config.metrics ? telemetry.metricsHandler : undefined;
-    const page = monitors && config.monitorPage ? createPage(monitors) : undefined;
+    const page = monitor?.page;
     const http = new HttpServer({ config, repository, isStopping: () => grpc.isStopping, metrics, page, log });
     const grpcAddress = formatAddress(await grpc.start());
     const httpAddress = formatAddress(
@@ -121,7 +106,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       }),
     );
     const started = repository.start().then(() => failures(repository));
-    const parts = { grpc, http, repository, placement, monitors, webhook, payloadLogs, telemetry, config };
+    const parts = { grpc, http, repository, placement, monitor, telemetry, config };
     let stopping: Promise<boolean> | undefined;
     return {
       grpcAddress,
@@ -132,7 +117,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
       load: () => grpc.load,
       reload: () => {
         tenantsWatch?.reload();
-        monitors?.outcomes?.reload();
+        monitor?.reload();
       },
       stop: () => {
         tenantsWatch?.stop();
@@ -142,8 +127,7 @@ export async function startServer(path: string, config: ServeConfig): Promise<Ru
     };
   } catch (error) {
     tenantsWatch?.stop();
-    monitors?.stop();
-    void webhook?.stop(0);
+    void monitor?.stop(0);
     placement.kill();
     await telemetry.shutdown(0);
     throw error;
@@ -181,59 +165,18 @@ function createPlacement(config: ServeConfig, observer: Observer, log: Log): Pla
   });
 }
 
-interface MonitorSurroundings {
-  readonly telemetry: Telemetry;
-  readonly payloadLogs: PayloadLogs | undefined;
-  readonly ask: AskModel;
-  readonly log: Log;
-}
-
-/** Quality, data and anomalies of every model version. */
-function createMonitors(config: ServeConfig, { telemetry, payloadLogs, ask, log }: MonitorSurroundings): ModelMonitors {
-  const { registry, instanceId } = telemetry;
-  const keys = new TokenKeys(config.tokenKeyFile, log);
-  const { maxPredictionBytes, maxMessageBytes } = config;
-  return new ModelMonitors({
-    registry,
-    payloadLogs,
-    outcomes: new Outcomes({ registry, keys, maxPredictionBytes, maxMessageBytes, clock: systemMonitorClock }),
-    ask,
-    serverInstance: instanceId,
-    serverVersion: packageVersion(),
-    report: (level, message, fields) => log[level](message, fields),
-  });
-}
-
-/** What a browser sees of the monitors. */
-function createPage(monitors: ModelMonitors): MonitorPage {
-  return new MonitorPage({
-    report: (name, version) => monitors.report(name, version),
-    firingAlerts: () => monitors.alerts.firingCount,
-    now: () => performance.now(),
-  });
-}
-
-/** Where `--payload-log-folder` says. @throws InferenceError "invalid" when it cannot be written */
-function createPayloadLogs({ payloadLogFolder, metrics }: ServeConfig): PayloadLogs | undefined {
-  if (payloadLogFolder === "") return undefined;
-  if (!metrics)
-    throw new InferenceError("invalid", "--payload-log-folder needs --metrics: the monitor writes the logs");
-  return new PayloadLogs(PayloadFolder.open(payloadLogFolder), systemMonitorClock);
-}
-
-/** Sends alerts where `--alert-webhook` says. */
-function createWebhook(
-  target: WebhookTarget,
-  { alerts }: ModelMonitors,
-  { registry, instanceId }: Telemetry,
+/** What is watched of the models. @param repository which needs the monitor to be made */
+function createMonitor(
+  config: ServeConfig,
+  resources: MonitorResources,
+  telemetry: Telemetry,
+  repository: () => ModelRepository,
   log: Log,
-): AlertWebhook {
-  return new AlertWebhook({
-    target,
-    board: alerts,
-    sender: { serverInstance: instanceId, serverVersion: packageVersion() },
-    clock: systemMonitorClock,
-    drop: (reason, count) => registry.dropped("alert_webhook", reason).add(count),
+): ServerMonitor {
+  return new ServerMonitor(config, {
+    resources,
+    telemetry,
+    ask: (question) => askModel(repository(), question, performance.now()),
     report: (level, message, fields) => log[level](message, fields),
   });
 }
@@ -294,33 +237,20 @@ interface Parts {
   readonly http: HttpServer;
   readonly repository: ModelRepository;
   readonly placement: Placement;
-  readonly monitors: ModelMonitors | undefined;
-  readonly webhook: AlertWebhook | undefined;
-  readonly payloadLogs: PayloadLogs | undefined;
+  readonly monitor: ServerMonitor | undefined;
   readonly telemetry: Telemetry;
   readonly config: ServeConfig;
 }
 
 /** Health NOT_SERVING, refuse new work, let calls finish, drain the models, stop runtime processes, flush telemetry. */
-async function stop({
-  grpc,
-  http,
-  repository,
-  placement,
-  monitors,
-  webhook,
-  payloadLogs,
-  telemetry,
-  config,
-}: Parts): Promise<boolean> {
+async function stop({ grpc, http, repository, placement, monitor, telemetry, config }: Parts): Promise<boolean> {
   const deadlineMs = performance.now() + config.exitTimeoutMs;
   const afterwardsMs = Math.min(maxAfterwardsMs, config.exitTimeoutMs * afterwardsShare);
   const isClean = await grpc.stop(deadlineMs - afterwardsMs);
   const drained = repository.drain().then(() => placement.stop());
   await within(drained, Math.max(0, deadlineMs - afterwardsMs - performance.now()) + afterwardsMs / 2);
-  monitors?.stop();
   const leftMs = Math.max(0, deadlineMs - performance.now());
-  await Promise.all([webhook?.stop(leftMs), payloadLogs?.stop(leftMs), telemetry.shutdown(leftMs)]);
+  await Promise.all([monitor?.stop(leftMs), telemetry.shutdown(leftMs)]);
   await http.stop();
   placement.kill();
   return isClean;
