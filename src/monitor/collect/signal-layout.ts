@@ -11,7 +11,7 @@ export const maxSignals = 2048;
  * Values a second that row statistics look at, at most, whatever `quality.maxRowsPerSecond` says: of a table of a thousand columns a hundred rows.
  * Counting a value takes about 150 ns, so this is 1.5 % of a core.
  */
-export const maxValuesPerSecond = 100_000;
+export const maxValuesPerSecond = 50_000;
 
 /** Elements that a statistic over a tensor looks at cost as much as one value that is counted on its own. */
 const elementsOfValue = 8;
