@@ -1,6 +1,7 @@
 import { InferenceError } from "../errors.ts";
 import type { Signature, TensorSpec } from "../inference.ts";
 import { elementCount, isDatatype } from "../tensor.ts";
+import { columnCount } from "./guess-task.ts";
 import type {
   CalibrationMap,
   CategoricalProfile,
@@ -27,6 +28,12 @@ const maxQuantiles = 1000;
 /** Most signals that the anomaly score of a row rests on: its matrix has their square. */
 export const maxAnomalySignals = 512;
 
+/** Numbers beyond are no edges: what is compared with them would overflow. The monitor counts such values as infinite. */
+const largestEdge = 1e150;
+
+/** Latest time that a date can tell, in seconds. */
+const maxEpochSeconds = 8.64e12;
+
 /** Longest name or category, characters. */
 const maxTextLength = 1024;
 
@@ -42,6 +49,8 @@ function check(condition: boolean, problem: () => string): void {
 export function validateProfile(profile: ReferenceProfile): void {
   const { signals, labels, calibrations, expected } = profile;
   check(profile.row_count > 0, () => "it rests on no rows");
+  const { seconds = 0 } = profile.created_at ?? {};
+  check(Math.abs(seconds) <= maxEpochSeconds, () => `it was made ${seconds} seconds after 1970, which is no date`);
   checkLength(signals, maxProfileSignals, "it has", "signals");
   checkLength(labels, maxProfileLabels, "it has", "labels");
   checkLength(calibrations, maxProfileLabels, "it has", "calibrations");
@@ -87,7 +96,11 @@ function checkSignal(signal: SignalProfile): void {
   check(given === 1, () => `signal '${name}' has ${given} distributions, expected one`);
   const numbers = numeric ?? score;
   if (numbers !== undefined) checkNumbers(name, numbers);
-  if (categorical !== undefined) checkCategories(name, categorical);
+  check(
+    datatype !== "BYTES" || (categorical !== undefined && signal.statistic === undefined),
+    () => `signal '${name}' is BYTES, but its distribution is one of numbers`,
+  );
+  if (categorical !== undefined) checkCategories(name, categorical, datatype === "BYTES");
 }
 
 /** What can be made of all columns of a tensor. */
@@ -104,8 +117,10 @@ function checkNumbers(name: string, profile: NumericProfile): void {
     bins >= 1 && bins <= maxProfileBins,
     () => `signal '${name}' has ${edges.length} edges, expected 2 to ${maxProfileBins + 1}`,
   );
-  const isAscending = edges.every((edge, i) => Number.isFinite(edge) && (i === 0 || edge > (edges[i - 1] as number)));
-  check(isAscending, () => `the edges of signal '${name}' do not ascend strictly`);
+  const isAscending = edges.every(
+    (edge, i) => Math.abs(edge) <= largestEdge && (i === 0 || edge > (edges[i - 1] as number)),
+  );
+  check(isAscending, () => `the edges of signal '${name}' do not ascend strictly, or are beyond ${largestEdge}`);
   check(counts.length === bins, () => `signal '${name}' has ${counts.length} counts for ${bins} bins`);
   const all = [...counts, underflow_count, overflow_count, null_count, infinite_count, count];
   check(all.every(isCount), () => `signal '${name}' has a count that is none`);
@@ -123,17 +138,28 @@ function checkNumbers(name: string, profile: NumericProfile): void {
     moments.every(Number.isFinite) && profile.m2 >= 0,
     () => `signal '${name}' has a moment that is no finite number`,
   );
+  check(
+    count === 0 || profile.minimum <= profile.maximum,
+    () => `the smallest value of signal '${name}' is ${profile.minimum}, the largest ${profile.maximum}`,
+  );
 }
 
-function checkCategories(name: string, { categories, other_count, null_count }: CategoricalProfile): void {
+function checkCategories(
+  name: string,
+  { categories, other_count, null_count }: CategoricalProfile,
+  areTexts: boolean,
+): void {
   checkLength(categories, maxProfileBins, `signal '${name}' has`, "categories");
   check(
     [...categories.map(({ count }) => count), other_count, null_count].every(isCount),
     () => `signal '${name}' has a count that is none`,
   );
   check(
-    categories.every(({ text, code }) => (text === undefined ? Number.isSafeInteger(code) : code === undefined)),
-    () => `signal '${name}' has a category without a text or an integer within 2^53`,
+    categories.every(({ text, code }) =>
+      areTexts ? text !== undefined && code === undefined : text === undefined && Number.isSafeInteger(code),
+    ),
+    () =>
+      `signal '${name}' has a category that is no ${areTexts ? "text" : "integer within 2^53"}, as its datatype asks for`,
   );
   checkUnique(
     categories.map(({ text, code }) => text ?? String(code)),
@@ -204,8 +230,8 @@ export function checkProfileFits(profile: ReferenceProfile, model: ProfiledModel
     version === 0 || String(version) === model.version,
     () => `it is one of version ${version}, not of ${model.version}`,
   );
-  const { inputs, outputs } = model.signature;
-  for (const signal of profile.signals) checkSignalFits(signal, signal.role === "SIGNAL_ROLE_INPUT" ? inputs : outputs);
+  const { outputs } = model.signature;
+  for (const signal of profile.signals) checkSignalFits(signal, model.signature);
   if (profile.labels.length > 0) checkLabelCount(profile, outputs);
 }
 
@@ -219,7 +245,8 @@ function checkLabelCount({ labels, signals }: ReferenceProfile, outputs: readonl
   }
 }
 
-function checkSignalFits({ name, tensor, column, datatype, role }: SignalProfile, specs: readonly TensorSpec[]): void {
+function checkSignalFits({ name, tensor, column, datatype, role }: SignalProfile, signature: Signature): void {
+  const specs = role === "SIGNAL_ROLE_INPUT" ? signature.inputs : signature.outputs;
   const kind = role === "SIGNAL_ROLE_INPUT" ? "input" : "output";
   const spec = specs.find((candidate) => candidate.name === tensor);
   if (spec === undefined) {
@@ -228,7 +255,9 @@ function checkSignalFits({ name, tensor, column, datatype, role }: SignalProfile
     );
   }
   check(spec.datatype === datatype, () => `signal '${name}' is ${datatype}, ${kind} '${tensor}' is ${spec.datatype}`);
-  if (spec.dims.includes(-1)) return;
-  const columns = elementCount(spec.dims);
-  check(column < columns, () => `signal '${name}' is column ${column} of ${kind} '${tensor}', which has ${columns}`);
+  const columns = columnCount(spec, signature);
+  check(
+    columns === undefined || column < columns,
+    () => `signal '${name}' is column ${column} of ${kind} '${tensor}', which has ${columns}`,
+  );
 }

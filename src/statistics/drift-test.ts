@@ -69,8 +69,8 @@ export class DriftTest {
   /** In the making; undefined before and after. */
   #simulation: Simulation | undefined;
   #tails: ReadonlyMap<DriftMethod, SimulatedTail> | undefined;
-  #lastAlpha = Number.NaN;
-  #lastLimit = Number.NaN;
+  /** Critical values of the laws in the limit at the probability asked for last. */
+  #limits = { alpha: Number.NaN, chiSquare: Number.NaN, kolmogorov: Number.NaN };
 
   /** @param leastRows of a window. The laws are there once {@link prepare} has said so. */
   constructor(reference: DriftReference, methods: readonly DriftMethod[], leastRows: number, seed: number) {
@@ -106,8 +106,9 @@ export class DriftTest {
   /** The score that a window of `rows` rows exceeds by chance with this probability. */
   critical(method: DriftMethod, alpha: number, rows: number, referenceRows = this.#referenceRows): number {
     const noise = noiseOf(rows, referenceRows);
-    if (method === "ks") return kolmogorovCritical(alpha) * Math.sqrt(noise);
-    const limit = hasLimit(method) ? this.#limit(alpha) : 0;
+    const { chiSquare, kolmogorov } = this.#limitsAt(alpha);
+    if (method === "ks") return kolmogorov * Math.sqrt(noise);
+    const limit = hasLimit(method) ? chiSquare : 0;
     return fromScaled(method, Math.max(this.#tail(method).quantile(alpha), limit), noise);
   }
 
@@ -126,13 +127,13 @@ export class DriftTest {
     return method === "chi_square" ? threshold ** 2 / noiseOf(rows, referenceRows) : threshold;
   }
 
-  /** The same probability is asked for with every window, and the quantile is found by many steps. */
-  #limit(alpha: number): number {
-    if (alpha !== this.#lastAlpha) {
-      this.#lastAlpha = alpha;
-      this.#lastLimit = chiSquareQuantile(alpha, this.#degreesOfFreedom);
+  /** The same probability is asked for with every window, and the quantiles are found by many steps. */
+  #limitsAt(alpha: number): { readonly chiSquare: number; readonly kolmogorov: number } {
+    if (alpha !== this.#limits.alpha) {
+      const chiSquare = chiSquareQuantile(alpha, this.#degreesOfFreedom);
+      this.#limits = { alpha, chiSquare, kolmogorov: kolmogorovCritical(alpha) };
     }
-    return this.#lastLimit;
+    return this.#limits;
   }
 
   #tail(method: DriftMethod): SimulatedTail {

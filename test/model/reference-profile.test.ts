@@ -144,7 +144,8 @@ test("what is no profile is refused with its place", () => {
   );
 });
 
-const [age] = profile.signals;
+const [age, label, code] = profile.signals;
+const many = Array.from({ length: 10_001 }, () => ({ probability: 0.5, value: 0 }));
 const numeric = age!.numeric!;
 const contradictions: readonly (readonly [Partial<ReferenceProfile>, RegExp])[] = [
   [{ row_count: 0 }, /no rows/],
@@ -156,6 +157,17 @@ const contradictions: readonly (readonly [Partial<ReferenceProfile>, RegExp])[] 
   [{ signals: [{ ...age!, numeric: { ...numeric, counts: [5] } }] }, /1 counts for 2 bins/],
   [{ signals: [{ ...age!, numeric: { ...numeric, count: 7 } }] }, /hold 6 values, its count is 7/],
   [{ signals: [{ ...age!, numeric: { ...numeric, mean: Number.NaN } }] }, /no finite number/],
+  [{ signals: [{ ...age!, numeric: { ...numeric, edges: [-1e308, 0, 1e308] } }] }, /beyond 1e\+150/],
+  [
+    { signals: [{ ...age!, numeric: { ...numeric, minimum: 4 } }] },
+    /smallest value of signal 'age' is 4, the largest 3/,
+  ],
+  [{ signals: [{ ...age!, numeric: { ...numeric, quantiles: many } }] }, /10001 quantiles, at most 1000/],
+  [{ signals: [{ ...age!, datatype: "BYTES" }] }, /'age' is BYTES, but its distribution is one of numbers/],
+  [{ signals: [{ ...label!, datatype: "FP32" }] }, /'label' has a category that is no integer/],
+  [{ signals: [{ ...code!, datatype: "BYTES" }] }, /'code' has a category that is no text/],
+  [{ created_at: { seconds: 1e15, nanos: 0 } }, /is no date/],
+  [{ expected: many.map(() => profile.expected[0]!) }, /10001 metrics, at most 10000/],
   [{ signals: [{ ...age!, score: numeric }] }, /2 distributions/],
   [{ signals: [{ ...age!, statistic: "median" }] }, /statistic 'median'/],
   [{ calibrations: [{ ...profile.calibrations[0]!, probabilities: [0.5, 0.1, 0.6] }] }, /does not rise/],
@@ -209,6 +221,13 @@ test("a profile of another model is refused, with what it has and what the model
       message,
     );
   checkProfileFits({ ...profile, model_name: "", model_version: 0 }, model);
+  const unbatched = [{ name: "features", datatype: "FP32", dims: [-1, 2] } as const];
+  const withoutBatches = { ...model, signature: { ...signature, inputs: unbatched, maxBatchSize: 0 } };
+  checkProfileFits(profile, withoutBatches);
+  assert.match(
+    refusal(() => checkProfileFits({ ...profile, signals: [{ ...age!, column: 2 }] }, withoutBatches)),
+    /column 2 of input 'features', which has 2/,
+  );
   const { numeric: score, ...identity } = age!;
   const scored: ReferenceProfile = {
     ...profile,

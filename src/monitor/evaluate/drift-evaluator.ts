@@ -16,7 +16,6 @@ export interface DriftTurn {
   readonly signal: number;
   readonly method: DriftMethod;
   readonly hasBegun: boolean;
-  readonly score: DriftScore;
 }
 
 /** One score between two windows. */
@@ -86,13 +85,21 @@ export class DriftEvaluator {
 
   /** Compares a window. {@link prepare} must have said that all is there. @param window counts of each signal */
   compare(window: readonly SignalCounts[]): readonly DriftTurn[] {
-    const comparisons = this.#signals.flatMap((state, i) => this.#compareSignal(state, window[i]));
-    const pValues = comparisons.map(({ state, score, value, rows, referenceRows }) =>
-      state.test.pValue(score.method, value, rows, referenceRows),
-    );
-    const level = significanceLevel(pValues, this.#config.alpha, this.#config.correction);
+    const ended: DriftTurn[] = [];
+    const comparisons = this.#signals.flatMap((state, i) => this.#compareSignal(state, window[i], ended));
+    const level = this.#level(comparisons);
     this.#windows++;
-    return comparisons.flatMap((comparison) => this.#decide(comparison, level) ?? []);
+    return [...ended, ...comparisons.flatMap((comparison) => this.#decide(comparison, level) ?? [])];
+  }
+
+  /** Where the correction goes by how many scores there are alone, what each would be by chance is not worked out: that takes half of the time. */
+  #level(comparisons: readonly Comparison[]): number {
+    const { alpha, correction } = this.#config;
+    const isStepwise = correction === "holm" || correction === "benjamini_hochberg";
+    const pValues = comparisons.map(({ state, score, value, rows, referenceRows }) =>
+      isStepwise ? state.test.pValue(score.method, value, rows, referenceRows) : 1,
+    );
+    return significanceLevel(pValues, alpha, correction);
   }
 
   /** Scores of a signal in the last window. */
@@ -110,8 +117,11 @@ export class DriftEvaluator {
     return this.#signals.filter((_, signal) => this.isDrifted(signal)).length;
   }
 
-  /** The scores of a signal that the last window has; none where it has too few rows, or nothing to be compared with. */
-  #compareSignal(state: SignalState, counts: SignalCounts | undefined): readonly Comparison[] {
+  /**
+   * The scores of a signal that the last window has; none where it has too few rows, or nothing to be compared with.
+   * @param ended takes what is no drift any more for that reason
+   */
+  #compareSignal(state: SignalState, counts: SignalCounts | undefined, ended: DriftTurn[]): readonly Comparison[] {
     const groups = new Float64Array(state.reference.groups.groupCount);
     if (counts !== undefined) sumGroups(state.reference.groups, comparedBins(counts), groups);
     const rows = sumOf(groups);
@@ -120,6 +130,9 @@ export class DriftEvaluator {
     if (isSliding && rows >= leastWindowRows) state.previous = groups;
     if (against === undefined || rows < leastWindowRows) {
       for (const score of state.scores) {
+        if (score.windowsAbove >= this.#config.windows) {
+          ended.push({ signal: this.#signals.indexOf(state), method: score.method, hasBegun: false });
+        }
         score.last = undefined;
         score.windowsAbove = 0;
       }
@@ -152,6 +165,6 @@ export class DriftEvaluator {
       history: [...score.history],
     };
     const is = score.windowsAbove >= windows;
-    return was === is ? undefined : { signal: this.#signals.indexOf(state), method, hasBegun: is, score: score.last };
+    return was === is ? undefined : { signal: this.#signals.indexOf(state), method, hasBegun: is };
   }
 }

@@ -167,3 +167,19 @@ test("a score keeps the values of the last sixty windows", () => {
   assert.equal(score?.history.length, 60);
   assert.equal(score?.history.at(-1), score?.value);
 });
+
+test("a drift of a signal whose values stay away ends, and is told to end", () => {
+  const random = createRandomSource(6);
+  const { compare, drifted } = subject(profileOf(clean, 2000, random), config("windows: 1"));
+  const moved: World = { ...clean, normal: (source) => 40 + 5 * randomNormal(source) };
+  const begun = compare(moved, 1000, random);
+  assert.ok(begun.length > 0 && begun.every(({ hasBegun }) => hasBegun));
+  assert.deepEqual(drifted(), ["normal"]);
+  const ended = compare({ ...clean, normal: () => undefined }, 1000, random);
+  assert.deepEqual(
+    ended.map(({ method }) => method),
+    begun.map(({ method }) => method),
+  );
+  assert.ok(ended.every(({ hasBegun }) => !hasBegun));
+  assert.deepEqual(drifted(), []);
+});
