@@ -121,10 +121,14 @@ export class CategorySketch {
   #other = 0;
   #missing = 0;
 
-  /** Adds a value; undefined and an empty text are missing ones. */
+  /** Adds a value; undefined and an empty text are missing ones, and a number that is no integer within 2^53 is one of the others. */
   add(value: CategoryValue | undefined): void {
     if (value === undefined || value === "") {
       this.#missing++;
+      return;
+    }
+    if (typeof value === "number" && !Number.isSafeInteger(value)) {
+      this.#other++;
       return;
     }
     const count = this.#counts.get(value);

@@ -86,6 +86,12 @@ test("categories: the most frequent ones, in the order of their values; all othe
   );
 });
 
+test("a number that is no exact integer is another category", () => {
+  const sketch = new CategorySketch();
+  for (const value of [3, 2 ** 60, 0.5, Number.POSITIVE_INFINITY]) sketch.add(value);
+  assert.deepEqual(sketch.summarize(), { categories: [{ code: 3, count: 1 }], other_count: 3, null_count: 0 });
+});
+
 test("categories without end take bounded memory", () => {
   const sketch = new CategorySketch();
   for (let i = 0; i < 50_000; i++) sketch.add(`value ${i}`);

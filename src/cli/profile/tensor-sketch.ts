@@ -88,7 +88,7 @@ class ColumnSketch implements TensorSketch {
         if (typeof value === "string") categories?.add(value);
         else {
           numbers?.add(Number(value));
-          categories?.add(codeOf(name, Number(value)));
+          categories?.add(numbers === undefined ? codeOf(name, Number(value)) : Number(value));
         }
       }
     }
@@ -102,7 +102,8 @@ class ColumnSketch implements TensorSketch {
   }
 
   #summarize({ numbers, categories }: Column, bins: number) {
-    if (categories !== undefined && (numbers === undefined || categories.size <= maxClassCodes)) {
+    const isOfClasses = categories !== undefined && categories.size > 0 && categories.size <= maxClassCodes;
+    if (categories !== undefined && (numbers === undefined || isOfClasses)) {
       const categorical = categories.summarize();
       return categorical && { categorical };
     }

@@ -189,11 +189,16 @@ function categoryOf({ categories, datatype }: Signal, index: number): string | n
   return text === undefined || (datatype as Datatype) === "BYTES" ? text : Number(text);
 }
 
+/** Integers beyond 2^53 are others, and no classes. */
+function isOfClasses({ size }: CategorySketch): boolean {
+  return size > 0 && size <= maxClassCodes;
+}
+
 /** The signal of the profile; none where nothing is known of its values. */
 function profileOf({ signal, isScore, numbers, categories }: SignalCapture): readonly SignalProfile[] {
   const { name, tensor, column, datatype, role, statistic } = signal;
   const identity = { name, tensor, column, datatype, role, ...(statistic && { statistic }) };
-  if (categories !== undefined && (numbers === undefined || categories.size <= maxClassCodes)) {
+  if (categories !== undefined && (numbers === undefined || isOfClasses(categories))) {
     const categorical = categories.summarize();
     return categorical === undefined ? [] : [{ ...identity, categorical }];
   }

@@ -86,6 +86,16 @@ test("rows become a profile: numbers, known categories, classes, scores, how row
   assert.deepEqual(profile.anomaly?.signals, ["a", "b"]);
 });
 
+test("integers too large to be told apart are numbers, not classes", async () => {
+  const signals = [signal("hash", "INT64", output)];
+  const capture = new ReferenceCapture({ ...options, signals, scoresOutput: undefined });
+  const drawn = Array.from({ length: 600 }, (_, i) => [2 ** 60 + (i % 3) * 4096]);
+  capture.add(sampledRows({ signals, inputCount: 0, note: "" }, drawn, 0));
+  const profile = await capture.finish(0, async () => {});
+  validateProfile(profile);
+  assert.equal(profile.signals[0]?.numeric?.count, 600);
+});
+
 test("too few rows, too many rows and too many signals are refused", () => {
   const refused = (change: Partial<typeof options>, reason: string, message: RegExp) =>
     assert.throws(
