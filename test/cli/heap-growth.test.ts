@@ -21,3 +21,16 @@ test("the heap may grow by four times what is alive before V8 marks it again", (
   const plain = growthOf("");
   assert.ok(plain < tuned, `${plain}, without the setting`);
 });
+
+/** How often buffers outside the heap alone made V8 mark it. */
+function externalMarks(before: string): number {
+  const program = `${before}; for (let i = 0; i < 40; i++) (globalThis.live ??= []).push(new Uint8Array(4 * 2 ** 20));`;
+  const flags = ["--trace-incremental-marking", "--input-type=module", "--eval", program];
+  const trace = execFileSync(process.execPath, flags, { encoding: "utf8", timeout: 30_000 });
+  return [...trace.matchAll(/Start \(external memory pressure\)/g)].length;
+}
+
+test("buffers outside the heap do not make V8 mark it before the heap's own limit is reached", () => {
+  assert.equal(externalMarks(`(await import("${module}")).tuneHeapGrowth()`), 0);
+  assert.ok(externalMarks("") > 0, "without the setting they do");
+});
