@@ -84,3 +84,12 @@ export function toInferenceError(error: unknown): InferenceError {
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new InferenceError("internal", "internal error", { cause: new Error(message) });
 }
+
+/** A value of a settings file as it may stand in a message: a word of it, not a page. */
+export function shown(value: unknown): string {
+  if (value instanceof Map) return "keys and values";
+  if (Array.isArray(value)) return "a list";
+  if (value === undefined || value === null) return "empty";
+  const text = typeof value === "string" ? `'${value}'` : String(value);
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+}

@@ -2,7 +2,7 @@ import { ClientError } from "../client/client-error.ts";
 import type { InferenceClient } from "../client/inference-client.ts";
 import { InferenceError } from "../errors.ts";
 import type { Outcome, OutcomeResult } from "../outcome.ts";
-import { type Table, tableFormats } from "../training/table.ts";
+import type { Table } from "../training/table.ts";
 import { openTable } from "../training/table-file.ts";
 import type { CommandOption, OptionValues } from "./arguments.ts";
 import { ProgressDisplay } from "./bulk/progress-display.ts";
@@ -12,25 +12,13 @@ import { formatJson } from "./json-text.ts";
 import { type OutcomePlan, planOutcomes, readOutcomes } from "./outcomes/outcome-table.ts";
 import { OutcomeTally } from "./outcomes/outcome-tally.ts";
 import { truthReader, type WatchedModel } from "./outcomes/truth-reading.ts";
+import { tableInputOptions } from "./table-input.ts";
 
 /** Outcomes of one call: enough that calls cost little beside them, few enough that progress is seen. */
 const outcomesPerCall = 1_000;
 
 const options = {
-  input: {
-    kind: "string",
-    default: "-",
-    valueName: "FILE",
-    group: "Input and output",
-    description: "The table to read; - is standard input, for CSV and JSON Lines.",
-  },
-  inputFormat: {
-    kind: "choice",
-    choices: ["auto", ...tableFormats],
-    default: "auto",
-    group: "Input and output",
-    description: "Form of the input; auto goes by its content.",
-  },
+  ...tableInputOptions,
   truth: {
     kind: "string",
     default: "truth",

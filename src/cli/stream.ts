@@ -12,22 +12,10 @@ import { type CommandContext, defineCommand, type ExitCode } from "./command.ts"
 import { connectionOptions, ifOffered, jsonOption, withClient } from "./connection.ts";
 import { tuneHeapGrowth } from "./heap-growth.ts";
 import { predictionOptions } from "./prediction-columns.ts";
+import { tableInputOptions } from "./table-input.ts";
 
 const options = {
-  input: {
-    kind: "string",
-    default: "-",
-    valueName: "FILE",
-    group: "Input and output",
-    description: "The table to read; - is standard input, for CSV and JSON Lines.",
-  },
-  inputFormat: {
-    kind: "choice",
-    choices: ["auto", ...tableFormats],
-    default: "auto",
-    group: "Input and output",
-    description: "Form of the input; auto goes by its content.",
-  },
+  ...tableInputOptions,
   output: {
     kind: "string",
     default: "-",

@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
 import { nearest } from "../config.ts";
-import { InferenceError } from "../errors.ts";
+import { InferenceError, shown } from "../errors.ts";
 
 /** What the tenants file says about one tenant, defaults filled in. */
 export interface TenantSettings {
@@ -119,15 +119,6 @@ function refuseUnknown(map: ReadonlyMap<unknown, unknown>, known: readonly strin
     const hint = near === undefined ? `expected ${known.join(", ")}` : `did you mean '${near}'?`;
     throw invalid(`${where}: unknown key ${shown(key)}, ${hint}`);
   }
-}
-
-/** A value as it may stand in a message: a word of it, not a page. */
-function shown(value: unknown): string {
-  if (value instanceof Map) return "keys and values";
-  if (Array.isArray(value)) return "a list";
-  if (value === undefined || value === null) return "empty";
-  const text = typeof value === "string" ? `'${value}'` : String(value);
-  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
 }
 
 function invalid(what: string): InferenceError {

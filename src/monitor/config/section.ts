@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
 import { nearest } from "../../config.ts";
-import { InferenceError } from "../../errors.ts";
+import { InferenceError, shown } from "../../errors.ts";
 
 /** Largest monitor.yaml, in characters, so that a wrong file does not hold up the server. */
 export const maxMonitorFileLength = 512 * 1024;
@@ -174,13 +174,4 @@ export class Section {
 /** The error about a monitor.yaml. */
 export function refused(what: string): InferenceError {
   return new InferenceError("refused", `monitor.yaml: ${what}`);
-}
-
-/** A value as it may stand in a message: a word of it, not a page. */
-function shown(value: unknown): string {
-  if (value instanceof Map) return "keys and values";
-  if (Array.isArray(value)) return "a list";
-  if (value === undefined || value === null) return "empty";
-  const text = typeof value === "string" ? `'${value}'` : String(value);
-  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
 }
