@@ -71,16 +71,17 @@ export async function startTriton(models: readonly ComparedModel[], script: stri
     rmSync(folder, { recursive: true, force: true });
   };
   const address = `127.0.0.1:${grpc}`;
+  const metricsUrl = `http://127.0.0.1:${metrics}/metrics`;
   try {
     await Promise.race([
-      untilReady(address),
+      untilReady(address).then(() => untilMetrics(metricsUrl)),
       once(child, "exit").then(() => Promise.reject(new Error(`Triton ended while it started:\n${log}`))),
     ]);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { address, metricsUrl: `http://127.0.0.1:${metrics}/metrics`, stop };
+  return { address, metricsUrl, stop };
 }
 
 /** Ends what a crashed Triton leaves behind. */
@@ -123,4 +124,18 @@ async function freePorts(count: number): Promise<number[]> {
   );
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** Polls the page of metrics, whose port Triton opens after the one that says it is ready. */
+async function untilMetrics(url: string): Promise<void> {
+  const deadline = performance.now() + startLimitMs;
+  for (;;) {
+    const isThere = await fetch(url).then(
+      async (response) => (await response.text()).length > 0,
+      () => false,
+    );
+    if (isThere) return;
+    if (performance.now() > deadline) throw new Error(`Triton has no metrics after ${startLimitMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
